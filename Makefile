@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test test-service unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-events bench-growth bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test test-service unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-events bench-growth bench-cluster bench-monitoring fuzz soak
 BIN := .venv/bin
 # $(call on,NAME): the setting if it is yes; empty for no. Another value is an error.
 on = $(if $(filter-out yes true on 1 no false off 0,$($(1))),$(error $(1) must be yes or no, got '$($(1))'),$(filter yes true on 1,$($(1))))

@@ -36,9 +36,9 @@ STOPPING = "lambda-live: Stopping (press again to force quit)"
 def begin(
     service: LambdaService, threads: ThreadPoolExecutor, number: int = 1
 ) -> Future[HttpResponse]:
-    answer = threads.submit(service.invoke, number)
+    response = threads.submit(service.invoke, number)
     wait_until((service.project / f"began-{number}").exists)
-    return answer
+    return response
 
 
 def release_all(service: LambdaService) -> None:
@@ -96,9 +96,12 @@ def test_request_completed_after_stop_is_rejected(start_service: StartService) -
 
         for connection in connections:
             connection.send(b"{}")
-            answer = connection.getresponse()
-            assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "ServiceException")
-            assert json.load(answer) == {"Type": "Service", "Message": "Service is stopping."}
+            response = connection.getresponse()
+            assert (response.status, response.headers["x-amzn-ErrorType"]) == (
+                503,
+                "ServiceException",
+            )
+            assert json.load(response) == {"Type": "Service", "Message": "Service is stopping."}
         release_all(service)
         assert running.result().json() == "finished"
 

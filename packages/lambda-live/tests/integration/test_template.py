@@ -55,8 +55,8 @@ import json
 import boto3
 
 def handler(event, context):
-    answer = boto3.client("lambda").invoke(FunctionName="Greeter", Payload="{}")
-    return {"Greeter": json.load(answer["Payload"])}
+    response = boto3.client("lambda").invoke(FunctionName="Greeter", Payload="{}")
+    return {"Greeter": json.load(response["Payload"])}
 """,
 }
 GREETED = {
@@ -109,9 +109,9 @@ def test_function_is_invoked_by_its_name(two: LambdaService) -> None:
 
 
 def test_function_invokes_another_with_boto3(two: LambdaService) -> None:
-    answer = two.boto3.invoke(FunctionName="Caller", Payload="{}")
+    response = two.boto3.invoke(FunctionName="Caller", Payload="{}")
 
-    assert two.json_of(answer) == {"Greeter": GREETED}
+    assert two.json_of(response) == {"Greeter": GREETED}
 
 
 def test_function_url_host_is_case_insensitive(two: LambdaService) -> None:
@@ -133,11 +133,11 @@ def test_save_reloads_only_the_functions_with_that_code(two: LambdaService) -> N
     words = two.project / "greeter/words.py"
     words.write_text('PUNCTUATION = "?"\n')
 
-    answer = two.boto3.invoke(FunctionName="Greeter", Payload="{}")
+    response = two.boto3.invoke(FunctionName="Greeter", Payload="{}")
 
     after = two.admin("/ready").json()["functions"]
     words.write_text(TWO["greeter/words.py"])
-    assert two.json_of(answer)["said"] == "hello from us-east-1?"
+    assert two.json_of(response)["said"] == "hello from us-east-1?"
     assert after["Greeter"] != before["Greeter"]
     assert after["Caller"] == before["Caller"]
     two.wait_for_line("reloaded (function Greeter")
@@ -157,9 +157,9 @@ def test_metrics_have_the_function_name(two: LambdaService) -> None:
 def test_parameter_option_sets_a_parameter(start_service: StartService) -> None:
     service = start_service(TWO, "--parameter", "Greeting=moin", handler=None)
 
-    answer = service.boto3.invoke(FunctionName="Greeter", Payload="{}")
+    response = service.boto3.invoke(FunctionName="Greeter", Payload="{}")
 
-    assert service.json_of(answer)["said"] == "moin from us-east-1!"
+    assert service.json_of(response)["said"] == "moin from us-east-1!"
 
 
 def only(handler: str = "app.handler") -> Mapping[str, str]:
@@ -277,7 +277,7 @@ def test_describe_reports_an_invalid_template(
 def test_json_log_lines_have_the_function_name(start_service: StartService) -> None:
     two = start_service(TWO_WRITERS, handler=None, AWS_LAMBDA_LOG_FORMAT="JSON")
 
-    answer = two.boto3.invoke(FunctionName="Writer", Payload=b"{}", LogType="Tail")
+    response = two.boto3.invoke(FunctionName="Writer", Payload=b"{}", LogType="Tail")
 
     two.wait_for_line('"platform.report"')
     lines = [json.loads(line) for line in two.log.splitlines() if line.startswith("{")]
@@ -285,4 +285,4 @@ def test_json_log_lines_have_the_function_name(start_service: StartService) -> N
     assert {line.get("type") for line in of_writer} >= {"platform.start", "platform.report", None}
     others = [line for line in lines if line.get("logger") != "lambda_live"]
     assert all("functionName" in line for line in others)
-    assert b"functionName" not in base64.b64decode(answer["LogResult"])
+    assert b"functionName" not in base64.b64decode(response["LogResult"])

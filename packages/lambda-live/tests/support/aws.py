@@ -29,6 +29,16 @@ def handler(event, context):
             return json.loads(body[7:].replace("ID", record["messageId"]))
     return {}
 """
+RECORDERS = """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function:
+    Runtime: python3.12
+    CodeUri: code/
+    Handler: app.handler
+    Environment: {Variables: {EVENTS: ../events.jsonl}}
+Resources:"""
+"""Start of a template whose functions run `RECORDER`, in `code/app.py`."""
 
 
 class Aws:

@@ -103,9 +103,9 @@ class LambdaService(Program):
 
     def run(self, code: str, **event: object) -> Any:
         """Run code in the handler `RUNS_ITS_EVENT`; return the value it assigned to `reply`."""
-        answer = self.invoke({"code": code, **event})
-        assert answer.status == 200, answer
-        return answer.json()
+        response = self.invoke({"code": code, **event})
+        assert response.status == 200, response
+        return response.json()
 
     @property
     def boto3(self) -> Any:
@@ -120,6 +120,11 @@ class LambdaService(Program):
                 config=Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=60),
             )
         return self._client
+
+    def result(self, name: str, event: object = None) -> Any:
+        """Invoke a function with boto3; return its result. Without an event it gets {}."""
+        payload = json.dumps({} if event is None else event)
+        return self.json_of(self.boto3.invoke(FunctionName=name, Payload=payload))
 
     @staticmethod
     def json_of(response: Any) -> Any:

@@ -106,11 +106,11 @@ def test_filling_replaces_each_placeholder_that_matches() -> None:
         "HTTP 201\nX-Id: 7\nContent-Type: application/json\n\n"
         '{\n  "id": 7,\n  "name": "<string>",\n  "more": 1\n}'
     )
-    expected, answer = (
+    expected, response = (
         '{"a": ["<any>", "<uuid>", 3], "body": "{\\"b\\": \\"<any>\\"}"}',
         '{"a": [1, 2]}',
     )
-    assert json.loads(fill_json_text(expected, answer)) == {
+    assert json.loads(fill_json_text(expected, response)) == {
         "a": [1, "<uuid>", 3],
         "body": '{"b": "<any>"}',
     }

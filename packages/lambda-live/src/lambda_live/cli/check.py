@@ -442,6 +442,8 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
             _print_json(CheckResult(options.url, reason=str(error)).to_json())
         log(str(error))
         return _USAGE
+    except BrokenPipeError:
+        raise  # `main` exits silently
     except (SendError, OSError) as error:
         if options.json:
             _print_json(CheckResult(options.url, reason=str(error)).to_json())

@@ -180,6 +180,8 @@ def main(arguments: Sequence[str]) -> None:
         fail(str(error))
     except ConnectionRefusedError:
         log(str(unreachable(options.url)))
+    except BrokenPipeError:
+        raise  # `main` exits silently
     except (OSError, ValueError) as error:
         log(str(error))
     sys.exit(1)

@@ -278,7 +278,7 @@ def test_low_limit_of_open_files_is_raised(root: Path) -> None:
         assert psutil.Process(service.pid).rlimit(psutil.RLIMIT_NOFILE)[0] == 1024
 
 
-def test_ctrl_c_during_the_imports_of_the_start_prints_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_during_the_imports_prints_nothing(tmp_path: Path) -> None:
     code = """
 import os, signal, sys
 

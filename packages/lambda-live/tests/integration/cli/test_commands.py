@@ -58,7 +58,12 @@ def invoke(service: LambdaService, *args: str, stdin: str = "") -> subprocess.Co
 
 
 @pytest.mark.parametrize(
-    "command", ["events", "events generate sqs", "describe", "completion bash"]
+    "command",
+    [
+        *("events", "events generate sqs", "describe", "completion bash"),
+        *("check --json --no-wait", f'invoke --data {{"name":"{"x" * 9000}"}}'),
+    ],
+    ids=lambda command: command[:20],
 )
 def test_command_ends_silently_if_its_reader_has_ended(
     service: LambdaService, command: str
@@ -69,7 +74,7 @@ def test_command_ends_silently_if_its_reader_has_ended(
         done = subprocess.run(
             [sys.executable, "-m", "lambda_live", *command.split()],
             cwd=service.project,
-            env=environment(),
+            env=environment() | {"LAMBDA_LIVE_URL": service.url},
             stdout=output,
             stderr=subprocess.PIPE,
             text=True,

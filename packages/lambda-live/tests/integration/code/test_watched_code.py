@@ -221,7 +221,7 @@ def test_gitignore_that_is_a_named_pipe_is_reported(
 
 @pytest.fixture
 def deep_project(tmp_path: Path) -> Iterator[Path]:
-    """A project with 1,200 folders in each other. Python's rmtree cannot remove them."""
+    """Return a project with 1,200 nested folders, which Python's rmtree cannot remove."""
     write_project(tmp_path, {"function/__init__.py": "", **returns(1)})
     folder = str(tmp_path / "function")
     for _ in range(1200):
@@ -246,7 +246,7 @@ def test_deep_folders_are_code(start_service: StartService, deep_project: Path) 
     before = hash_of(deep_project / "function")
     deepest.write_text("2", encoding="utf-8")
     assert hash_of(deep_project / "function") != before
-    wait_until(lambda: answers_by_what_is_there(service))
+    wait_until(lambda: runs_the_code_on_disk(service))
 
 
 def test_link_target_change_reloads_the_code(start_service: StartService, tmp_path: Path) -> None:
@@ -268,12 +268,12 @@ def returns(number: int) -> dict[str, str]:
     return {"function/app.py": f"def handler(event, context): return {number}\n"}
 
 
-def test_admin_port_answers_while_a_large_file_is_read_for_the_first_time(
+def test_admin_port_responds_while_a_large_file_is_first_read(
     root: Path,
 ) -> None:
     write_project(root.parent, returns(1))
     (root / "large.bin").touch()
-    os.truncate(root / "large.bin", 2**30)
+    os.truncate(root / "large.bin", 2**29)
 
     with closing(LambdaService(root.parent)) as service:
         first = service.admin("/ready")
@@ -284,30 +284,30 @@ def test_admin_port_answers_while_a_large_file_is_read_for_the_first_time(
         assert service.invoke().json() == 1
 
 
-def make_anew(service: LambdaService) -> None:
+def recreate_folder(service: LambdaService) -> None:
     shutil.rmtree(service.project / "function")
     wait_until(lambda: not (service.project / "function").exists())
     write_project(service.project, {"function/__init__.py": ""})
 
 
-def name_in_no_unicode(service: LambdaService) -> None:
+def create_file_with_invalid_name(service: LambdaService) -> None:
     Path(os.fsdecode(os.fsencode(service.project / "function") + b"/\xff\xfe.txt")).touch()
 
 
-def answers_by_what_is_there(service: LambdaService) -> bool:
+def runs_the_code_on_disk(service: LambdaService) -> bool:
     code_sha256 = hash_of(service.project / "function")
     return code_sha256 in service.admin("/ready").body.decode()
 
 
-@pytest.mark.parametrize("happening", [make_anew, name_in_no_unicode])
+@pytest.mark.parametrize("change", [recreate_folder, create_file_with_invalid_name])
 def test_change_is_loaded_without_a_request(
-    start_service: StartService, happening: Callable[[LambdaService], None]
+    start_service: StartService, change: Callable[[LambdaService], None]
 ) -> None:
     service = start_service(returns(1))
-    happening(service)
+    change(service)
     for number in (2, 3):
         write_project(service.project, returns(number))
-        wait_until(lambda: answers_by_what_is_there(service), "the new code")
+        wait_until(lambda: runs_the_code_on_disk(service), "the new code")
 
     assert service.invoke().json() == 3
 
@@ -342,18 +342,18 @@ def test_large_files_do_not_block_the_service(start_service: StartService) -> No
     service = start_service("def handler(event, context): return 1\n")
     large = service.project / "function/large.bin"
     with large.open("wb") as file:
-        file.truncate(2**30)  # a sparse file
+        file.truncate(2**29)  # a sparse file
     app = service.project / "function/app.py"
     app.write_text("def handler(event, context): return 2\n", encoding="utf-8")
 
-    answers = 0
+    responses = 0
     with ThreadPoolExecutor() as pool:
         under_way = pool.submit(service.invoke)
         while not under_way.done():
-            answers += service.admin("/metrics").status == 200
+            responses += service.admin("/metrics").status == 200
 
     assert under_way.result().json() == 2
-    assert answers > 3
+    assert responses > 3
     assert psutil.Process(service.pid).memory_info().rss < 2**29
 
 
@@ -397,13 +397,13 @@ def test_event_loop_compares_no_file_where_notifications_are_unreliable(
     log.unlink(missing_ok=True)  # a start reads what it needs
 
     with ThreadPoolExecutor(4) as pool:
-        assert {answer.json() for answer in pool.map(service.invoke, range(20))} == {1}
+        assert {response.json() for response in pool.map(service.invoke, range(20))} == {1}
     assert not log.exists()
 
     for number in range(2, 6):
         write_project(tmp_path, returns(number))
         with ThreadPoolExecutor(4) as pool:
-            assert {answer.json() for answer in pool.map(service.invoke, range(8))} == {number}
+            assert {response.json() for response in pool.map(service.invoke, range(8))} == {number}
     write_project(tmp_path, {"function/app.py": "import missing"})
     for _ in range(2):
         assert service.invoke().json()["errorType"] == "Runtime.ImportModuleError"
@@ -411,7 +411,7 @@ def test_event_loop_compares_no_file_where_notifications_are_unreliable(
     assert service.invoke().json() == 6
 
 
-def test_requests_are_answered_while_code_keeps_changing(start_service: StartService) -> None:
+def test_requests_succeed_while_code_keeps_changing(start_service: StartService) -> None:
     service = start_service("def handler(event, context): return 1\n")
     done = threading.Event()
     written = 0

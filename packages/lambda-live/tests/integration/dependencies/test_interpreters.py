@@ -48,8 +48,8 @@ def test_missing_runtime_is_reported_and_replaced(
     )
 
     version = list(map(int, SERVICE_INTERPRETER.version.split(".")[:2]))
-    answer = service.boto3.invoke(FunctionName="Only", Payload="{}")
-    assert service.json_of(answer) == [version, f"AWS_Lambda_{SERVICE_INTERPRETER.runtime}"]
+    response = service.boto3.invoke(FunctionName="Only", Payload="{}")
+    assert service.json_of(response) == [version, f"AWS_Lambda_{SERVICE_INTERPRETER.runtime}"]
     service.wait_for_line(
         f"Only: {OTHER} is not installed; running on Python {SERVICE_INTERPRETER.version} instead"
     )

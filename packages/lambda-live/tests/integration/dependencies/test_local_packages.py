@@ -102,10 +102,6 @@ FILES = {
 }
 
 
-def answer(service: LambdaService, name: str) -> Any:
-    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
-
-
 @pytest.fixture(scope="module")
 def service(
     start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
@@ -119,18 +115,18 @@ def service(
 @pytest.mark.parametrize(("name", "expected"), [("Pip", [2, "1.0"]), ("Uv", 2), ("Poetry", 2)])
 def test_saved_folder_takes_effect(service: LambdaService, name: str, expected: object) -> None:
     write_project(service.project, {"libs/shared/src/shared/__init__.py": "answer = 1\n"})
-    before = answer(service, name)
+    before = service.result(name)
     write_project(service.project, {"libs/shared/src/shared/__init__.py": "answer = 2\n"})
 
     assert 1 in (before, before[0] if isinstance(before, list) else None)
-    assert answer(service, name) == expected
+    assert service.result(name) == expected
 
 
 def test_saved_layer_that_is_a_package_takes_effect(service: LambdaService) -> None:
-    before = answer(service, "Layered")
+    before = service.result("Layered")
     write_project(service.project, {"made/src/made/__init__.py": "answer = 2\n"})
 
-    assert (before, answer(service, "Layered")) == (1, 2)
+    assert (before, service.result("Layered")) == (1, 2)
     service.wait_for_line("Makefile of the layer Made is not run; what pyproject.toml requires is")
 
 
@@ -145,12 +141,12 @@ def test_requirements_of_a_makefile_layer_are_those_of_its_project(tmp_path: Pat
 def test_module_deleted_from_a_folder_cannot_be_imported(service: LambdaService) -> None:
     code = "import shared.extra\ndef handler(event, context): return 'imported'\n"
     write_project(service.project, {"pip/app.py": code})
-    before = answer(service, "Pip")
+    before = service.result("Pip")
 
     (service.project / "libs/shared/src/shared/extra.py").unlink()
 
     assert before == "imported"
-    assert "shared.extra" in answer(service, "Pip")["errorMessage"]
+    assert "shared.extra" in service.result("Pip")["errorMessage"]
     write_project(service.project, {"pip/app.py": HANDLER, "libs/shared/src/shared/extra.py": ""})
 
 
@@ -168,7 +164,7 @@ def test_requirement_added_to_a_folder_is_installed(service: LambdaService) -> N
         },
     )
 
-    wait_until(lambda: answer(service, "Pip") == "0.0.1")
+    wait_until(lambda: service.result("Pip") == "0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -280,9 +276,9 @@ def test_packages_from_git_are_installed_and_do_not_stop_the_rest(
     service = start_service(files, handler=None, XDG_CACHE_HOME=cache, **variables)
     service.expected_stderr = service.stderr
 
-    assert answer(service, "Uv") == ["0.0.1", 1]
-    assert answer(service, "Poetry") == ["0.0.1", 1]
-    assert answer(service, "Gone") == ["0.0.1", None]
+    assert service.result("Uv") == ["0.0.1", 1]
+    assert service.result("Poetry") == ["0.0.1", 1]
+    assert service.result("Gone") == ["0.0.1", None]
     service.wait_for_line("gone/poetry.lock (shared) can't be installed:")
 
 
@@ -308,9 +304,9 @@ def test_compiled_modules_of_a_folder_are_found_and_the_others_stay_live(
     }
     service = start_service(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
     service.expected_stderr = service.stderr
-    before = [answer(service, each.title()) for each in names]
+    before = [service.result(each.title()) for each in names]
 
     write_project(service.project, {"libs/shared/src/shared/__init__.py": "answer = 2\n"})
 
     assert before == [[1, True]] * 3
-    assert [answer(service, each.title()) for each in names] == [[2, True]] * 3
+    assert [service.result(each.title()) for each in names] == [[2, True]] * 3

@@ -111,16 +111,16 @@ def service(start_module_service: StartService, tmp_path_factory: Any) -> Lambda
 def test_child_sees_packages_of_the_function_only(
     service: LambdaService, command: list[str], event: Mapping[str, object]
 ) -> None:
-    answer = service.run(RUN, command=command, **event)
+    response = service.run(RUN, command=command, **event)
     own = service.run("import botocore; reply = botocore.__version__")
 
-    assert answer == f'[["layered", "own", "boto3", "six"], "of the layer", "{own}"]\n'
+    assert response == f'[["layered", "own", "boto3", "six"], "of the layer", "{own}"]\n'
 
 
 def test_isolated_child_sees_no_package_of_the_service(service: LambdaService) -> None:
-    answer = service.run(RUN, command=["PYTHON", "-I", "-c", SEES], folder="/")
+    response = service.run(RUN, command=["PYTHON", "-I", "-c", SEES], folder="/")
 
-    assert answer.startswith('[["layered", "boto3", "six"], "of the layer", ')
+    assert response.startswith('[["layered", "boto3", "six"], "of the layer", ')
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])

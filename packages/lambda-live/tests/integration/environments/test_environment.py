@@ -564,7 +564,7 @@ def handler(event, context):
 """
     service = start_service(source, "--timeout=1")
     with ThreadPoolExecutor(1) as threads:
-        answer = threads.submit(service.invoke)
+        response = threads.submit(service.invoke)
         wait_until((service.project / "began").exists)
         service.process.send_signal(signal.SIGSTOP)
         stopped_at = time.monotonic()
@@ -573,7 +573,7 @@ def handler(event, context):
         wait_until(lambda: time.monotonic() - stopped_at > 2)  # the timeout has passed
         service.process.send_signal(signal.SIGCONT)
 
-        assert answer.result().json() == "well"
+        assert response.result().json() == "well"
 
 
 def test_module_beside_watched_package_is_importable(service: LambdaService) -> None:
@@ -637,7 +637,7 @@ def test_killed_standby_is_replaced(single: LambdaService) -> None:
     assert service.run("reply = 1") == 1
 
 
-def test_long_log_lines_are_kept(service: LambdaService) -> None:
+def test_long_log_lines_are_not_truncated(service: LambdaService) -> None:
     code = "print('y' * 1_000_000); print('z' * 70_000, end=''); reply = 1"
 
     assert service.run(code) == 1

@@ -126,7 +126,7 @@ def test_put_stores_items_and_objects(service: LambdaService) -> None:
         (("put", "Item"), "there is no table Item; the tables are: Items"),
     ],
 )
-def test_unknown_resource_is_answered_with_the_existing_ones(
+def test_unknown_resource_lists_the_existing_ones(
     service: LambdaService, arguments: tuple[str, ...], message: str
 ) -> None:
     result = run(service, *arguments, "item.json")

@@ -4,20 +4,14 @@ from typing import Any
 
 import pytest
 
-from support.aws import RECORDER, Aws
+from support.aws import RECORDER, RECORDERS, Aws
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
 from support.waiting import wait_until
 
-TEMPLATE = """
-Transform: AWS::Serverless-2016-10-31
-Globals:
-  Function:
-    Runtime: python3.12
-    CodeUri: code/
-    Handler: app.handler
-    Environment: {Variables: {EVENTS: ../events.jsonl}}
-Resources:
+TEMPLATE = (
+    RECORDERS
+    + """
   Dead: {Type: AWS::SQS::Queue}
   Lost: {Type: AWS::SQS::Queue}
   Orders:
@@ -59,6 +53,7 @@ Resources:
       Events:
         Upload: {Type: S3, Properties: {Bucket: !Ref Files, Events: s3:ObjectCreated:*}}
 """
+)
 
 
 @pytest.fixture(scope="module")

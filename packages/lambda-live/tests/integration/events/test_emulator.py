@@ -336,13 +336,13 @@ def test_functions_get_the_url_of_the_emulator(start_service: StartService, tmp_
     service = start_service(
         {"template.yaml": FUNCTION + QUEUE + OWN_ENDPOINT, "code/app.py": ENVIRONMENT}, handler=None
     )
-    variables = service.json_of(service.boto3.invoke(FunctionName="Work", Payload="{}"))
+    variables = service.result("Work")
 
     assert variables["AWS_ENDPOINT_URL"] == Aws(service).url
     assert variables["AWS_ENDPOINT_URL_LAMBDA"] == service.url
 
     # otherwise the function would call AWS
-    variables = service.json_of(service.boto3.invoke(FunctionName="OwnEndpoint", Payload="{}"))
+    variables = service.result("OwnEndpoint")
     assert variables["AWS_ENDPOINT_URL"] == Aws(service).url
     assert variables["AWS_ENDPOINT_URL_LAMBDA"] == "http://127.0.0.1:9"
 
@@ -404,7 +404,7 @@ def test_unreachable_endpoint_is_reported_once(start_service: StartService) -> N
         AWS_ENDPOINT_URL="http://127.0.0.1:9",
     )
     service.wait_for_line("nothing answers at AWS_ENDPOINT_URL (http://127.0.0.1:9)")
-    variables = service.json_of(service.boto3.invoke(FunctionName="Work", Payload="{}"))
+    variables = service.result("Work")
     assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
 
 

@@ -3,22 +3,16 @@ from typing import Any
 
 import pytest
 
-from support.aws import RECORDER, Aws
+from support.aws import RECORDER, RECORDERS, Aws
 from support.http import request
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
 from support.waiting import wait_until
 
-TEMPLATE = """
-Transform: AWS::Serverless-2016-10-31
-Globals:
-  Function:
-    Runtime: python3.12
-    CodeUri: code/
-    Handler: app.handler
-    Environment: {Variables: {EVENTS: ../events.jsonl}}
-Resources:
+TEMPLATE = (
+    RECORDERS
+    + """
   Uploads:
     Type: AWS::S3::Bucket
     Properties:
@@ -170,6 +164,7 @@ Resources:
         Often: {Type: Schedule, Properties: {Schedule: cron(0 0 1 1 ? 2099)}}
         Once: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), Input: '{"a": 1}'}}
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,15 @@ from typing import Any
 
 import pytest
 
-from support.aws import RECORDER, Aws
+from support.aws import RECORDER, RECORDERS, Aws
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
 from support.waiting import wait_until
 
 ARN = "arn:aws:sqs:us-east-1:123456789012:"
-TEMPLATE = """
-Transform: AWS::Serverless-2016-10-31
-Globals:
-  Function:
-    Runtime: python3.12
-    CodeUri: code/
-    Handler: app.handler
-    Environment: {Variables: {EVENTS: ../events.jsonl}}
-Resources:
+TEMPLATE = (
+    RECORDERS
+    + """
   Dead: {Type: AWS::SQS::Queue}
   Orders:
     Type: AWS::SQS::Queue
@@ -158,6 +152,7 @@ Resources:
                 - Pattern: '{"body": {"total": [{"numeric": [">", 10]}]}}'
                 - Pattern: '{"body": ["plain"]}'
 """
+)
 
 LOOP = """
 import boto3
@@ -362,7 +357,7 @@ def test_batch_ends_before_6_mb_of_utf_8(aws: Aws) -> None:
     assert sorted(len(each["Records"]) for each in aws.events("Whole")) == [1, 6]
 
 
-def test_failures_that_the_mapping_does_not_ask_for_are_ignored(
+def test_failures_that_the_mapping_does_not_request_are_ignored(
     service: LambdaService, aws: Aws
 ) -> None:
     (mapping,) = service.boto3.list_event_source_mappings(

@@ -102,7 +102,7 @@ def service(start_module_service: StartService) -> LambdaService:
 
 
 def variables(service: LambdaService) -> dict[str, str]:
-    found = service.json_of(service.boto3.invoke(FunctionName="Work", Payload="{}"))
+    found = service.result("Work")
     assert isinstance(found, dict)
     return found
 

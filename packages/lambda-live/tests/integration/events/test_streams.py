@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.aws import Aws
+from support.aws import RECORDERS, Aws
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
 from support.waiting import wait_until
@@ -47,15 +47,9 @@ def total(event, context):
         count += 1
     return {"state": {"count": count}, "batchItemFailures": failed}
 """
-TEMPLATE = """
-Transform: AWS::Serverless-2016-10-31
-Globals:
-  Function:
-    Runtime: python3.12
-    CodeUri: code/
-    Handler: app.handler
-    Environment: {Variables: {EVENTS: ../events.jsonl}}
-Resources:
+TEMPLATE = (
+    RECORDERS
+    + """
   Failed: {Type: AWS::SQS::Queue}
   Items: &table
     Type: AWS::DynamoDB::Table
@@ -130,6 +124,7 @@ Resources:
             FunctionResponseTypes: [ReportBatchItemFailures]
             DestinationConfig: {OnFailure: {Destination: !GetAtt Lost.Arn}}
 """
+)
 
 
 @pytest.fixture(scope="module")

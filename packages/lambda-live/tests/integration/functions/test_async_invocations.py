@@ -128,10 +128,10 @@ def test_payload_in_the_log_fakes_no_line_and_no_control_sequence(
 def test_event_response_is_empty_with_request_id(service: LambdaService) -> None:
     event = {"code": "print('ran', context.aws_request_id)"}
 
-    answer = service.invoke(event, {"X-Amz-Invocation-Type": "Event"})
+    response = service.invoke(event, {"X-Amz-Invocation-Type": "Event"})
 
-    assert (answer.status, answer.body) == (202, b"")
-    service.wait_for_line(f"ran {answer.headers['x-amzn-requestid']}")
+    assert (response.status, response.body) == (202, b"")
+    service.wait_for_line(f"ran {response.headers['x-amzn-requestid']}")
 
 
 def test_waiting_events_over_size_limit_are_throttled(

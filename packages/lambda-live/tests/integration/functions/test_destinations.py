@@ -191,10 +191,13 @@ def test_event_invoke_config_can_be_read_and_changed(service: LambdaService) -> 
 def test_invalid_destinations_are_rejected(service: LambdaService) -> None:
     path = "/2019-09-25/functions/Audit/event-invoke-config"
 
-    answer = service.request("PUT", path, b'{"DestinationConfig": 1}')
+    response = service.request("PUT", path, b'{"DestinationConfig": 1}')
 
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (400, "SerializationException")
-    assert answer.json()["message"] == "DestinationConfig must be a JSON object."
+    assert (response.status, response.headers["x-amzn-errortype"]) == (
+        400,
+        "SerializationException",
+    )
+    assert response.json()["message"] == "DestinationConfig must be a JSON object."
 
 
 def test_record_for_stopping_function_is_in_file(service: LambdaService) -> None:

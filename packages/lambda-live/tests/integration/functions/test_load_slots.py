@@ -61,25 +61,21 @@ def begin_and_end(*names: str) -> list[str]:
     return [f"{name} {word}" for name in names for word in ("begins", "ends")]
 
 
-def invoke(service: LambdaService, name: str) -> object:
-    return service.json_of(service.boto3.invoke(FunctionName=name))
-
-
 def has_waiter(service: LambdaService, name: str) -> Callable[[], bool]:
     return lambda: service.metric("lambda_queue_length", function_name=name) == 1
 
 
-def invoke_during_load(service: LambdaService, answer: str) -> None:
+def invoke_during_load(service: LambdaService, response: str) -> None:
     """Invoke a function while another's code loads; release when it is known to wait."""
     with ThreadPoolExecutor(1) as threads:
         wait_until(lambda: load_events(service), "the first begins")
         first = load_events(service)[0].split()[0]
         last = [name for name in NAMES if name != first][-1]
-        waiting = threads.submit(invoke, service, last)
+        waiting = threads.submit(service.result, last)
         wait_until(has_waiter(service, last), "a request that waits")
         assert load_events(service) == [f"{first} begins"]
         (service.project / "gate").touch()
-        assert waiting.result() == answer
+        assert waiting.result() == response
     wait_until(lambda: len(load_events(service)) == 2 * len(NAMES), "all have loaded")
     names = [line.split()[0] for line in load_events(service)[::2]]
     assert load_events(service) == begin_and_end(*names)

@@ -63,9 +63,9 @@ class Site:
         self.saves = getattr(self, "saves", 0) + 1
         code = f"{imports}\ndef handler(event, context):\n    return {reply} # {self.saves}\n"
         write_project(self.service.project, {"function/app.py": code})
-        answer = self.service.invoke()
-        assert "x-amz-function-error" not in answer.headers, answer
-        return answer.json()
+        response = self.service.invoke()
+        assert "x-amz-function-error" not in response.headers, response
+        return response.json()
 
     def leave(self) -> None:
         """Let an environment exit by itself: a killed one does not write its coverage."""
@@ -226,9 +226,9 @@ def test_library_that_fails_to_preload_still_imports(
     name = f"bad{abs(hash(request.node.callspec.id))}"
     site.write(name, f"if PRELOADED:\n    {misbehaviour}\n")
 
-    answers = [site.invoke(f"import {name}", f"{name}.PRELOADED") for _ in range(3)]
+    responses = [site.invoke(f"import {name}", f"{name}.PRELOADED") for _ in range(3)]
 
-    assert answers == [False, False, False]
+    assert responses == [False, False, False]
     assert "spoken" not in site.service.log
 
 

@@ -63,11 +63,11 @@ def save(service: LambdaService, text: str, name: str = "function/app.py") -> No
     new.replace(path)
 
 
-def error_of(answer: HttpResponse) -> tuple[str, str]:
-    assert answer.status == 200
-    assert answer.headers["x-amz-function-error"] == "Unhandled"
-    assert answer.json()["requestId"] == ""
-    return answer.json()["errorType"], answer.json()["errorMessage"]
+def error_of(response: HttpResponse) -> tuple[str, str]:
+    assert response.status == 200
+    assert response.headers["x-amz-function-error"] == "Unhandled"
+    assert response.json()["requestId"] == ""
+    return response.json()["errorType"], response.json()["errorMessage"]
 
 
 def test_request_after_save_runs_new_code(old: LambdaService) -> None:
@@ -75,10 +75,10 @@ def test_request_after_save_runs_new_code(old: LambdaService) -> None:
     reloads = Counts(old, "lambda_reloads_total", result="succeeded")
 
     save(old, returns("new"))
-    answer = old.invoke()
+    response = old.invoke()
 
-    assert answer.json() == "new"
-    code = answer.headers["x-lambda-live-code-sha256"]
+    assert response.json() == "new"
+    code = response.headers["x-lambda-live-code-sha256"]
     assert code != before
     line = old.wait_for_line(f"code {code[:12]})")
     assert re.fullmatch(r"lambda-live: reloaded \(reload_ms [\d.]+, code \w{12}\)", line)
@@ -110,10 +110,10 @@ def test_request_can_wait_for_a_code_hash(old: LambdaService) -> None:
 def test_request_for_unknown_code_hash_runs_current_code(
     old: LambdaService,
 ) -> None:
-    answer = old.invoke(headers={"X-Lambda-Live-Await-Code-Sha256": "0" * 64})
+    response = old.invoke(headers={"X-Lambda-Live-Await-Code-Sha256": "0" * 64})
 
-    assert answer.json() == "old"
-    assert answer.headers["x-lambda-live-code-sha256"] != "0" * 64
+    assert response.json() == "old"
+    assert response.headers["x-lambda-live-code-sha256"] != "0" * 64
 
 
 def test_two_saves_of_same_size_in_one_second_are_distinguished(old: LambdaService) -> None:
@@ -207,10 +207,10 @@ def test_broken_code_fails_like_aws_until_fixed(
     succeeded = Counts(service, "lambda_reloads_total", result="succeeded")
 
     save(service, code)
-    answers = [service.invoke(), service.invoke()]
+    responses = [service.invoke(), service.invoke()]
 
-    for answer in answers:
-        got_type, got_message = error_of(answer)
+    for response in responses:
+        got_type, got_message = error_of(response)
         assert got_type == error_type
         assert got_message.startswith(message)
     service.wait_for_line(f"lambda-live: init failed: {where}")
@@ -235,12 +235,12 @@ def test_broken_code_fails_like_aws_until_fixed(
 def test_exit_at_import_is_exit_error(service: LambdaService, code: str, how: str) -> None:
     save(service, code)
 
-    answer = service.invoke()
+    response = service.invoke()
 
-    assert answer.headers["x-amz-function-error"] == "Unhandled"
-    assert answer.json() == {
+    assert response.headers["x-amz-function-error"] == "Unhandled"
+    assert response.json() == {
         "errorType": "Runtime.ExitError",
-        "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
+        "errorMessage": f"RequestId: {response.headers['x-amzn-requestid']}"
         f" Error: Runtime exited with error: {how}",
     }
     save(service, returns("fixed"))
@@ -418,7 +418,7 @@ def test_requests_during_edits_run_code_as_new_as_they_are(
     )
     saved = 0
     wrong: list[object] = []
-    answered = []
+    responses = []
     done = threading.Event()
 
     def hammer() -> None:
@@ -428,7 +428,7 @@ def test_requests_during_edits_run_code_as_new_as_they_are(
             connection.request("POST", INVOKE, b"{}")
             response = connection.getresponse()
             body = response.read()
-            answered.append(body)
+            responses.append(body)
             if response.status != 200 or not oldest <= json.loads(body):
                 wrong.append((oldest, response.status, body))
         connection.close()
@@ -437,26 +437,26 @@ def test_requests_during_edits_run_code_as_new_as_they_are(
         hammers = [threads.submit(hammer) for _ in range(3)]
         try:
             for version in range(1, 7):
-                seen = len(answered)
+                seen = len(responses)
                 save(service, returns(version))
                 saved = version
-                wait_until(more_than(answered, seen + 16))
+                wait_until(more_than(responses, seen + 16))
         finally:
             done.set()
         for hammer_ in hammers:
             hammer_.result()
 
     assert wrong == []
-    assert json.loads(answered[-1]) == 6
-    assert invocations == len(answered)
+    assert json.loads(responses[-1]) == 6
+    assert invocations == len(responses)
     assert errors == 0
 
 
-def more_than(answered: list[bytes], count: int) -> Callable[[], bool]:
-    return lambda: len(answered) > count
+def more_than(responses: list[bytes], count: int) -> Callable[[], bool]:
+    return lambda: len(responses) > count
 
 
-def test_code_that_writes_beside_itself_still_answers(service: LambdaService) -> None:
+def test_code_that_writes_beside_itself_still_responds(service: LambdaService) -> None:
     source = """
 import uuid
 from pathlib import Path
@@ -465,11 +465,11 @@ Path(__file__).with_name("state.txt").write_text(uuid.uuid4().hex)
 
 def handler(event, context):
     Path(__file__).with_name("state.txt").write_text(uuid.uuid4().hex)
-    return "answered"
+    return "done"
 """
     save(service, source)
 
-    assert [service.invoke().json() for _ in range(5)] == ["answered"] * 5
+    assert [service.invoke().json() for _ in range(5)] == ["done"] * 5
 
 
 def test_waiting_requests_do_not_see_broken_code_that_was_fixed(
@@ -477,10 +477,10 @@ def test_waiting_requests_do_not_see_broken_code_that_was_fixed(
 ) -> None:
     (service.project / "function/app.py").write_text("def handler(event, con", encoding="utf-8")
     with ThreadPoolExecutor(1) as threads:
-        answer = threads.submit(service.invoke)
+        response = threads.submit(service.invoke)
         save(service, returns("new"))
 
-        assert answer.result().json() == "new"
+        assert response.result().json() == "new"
 
 
 LOADS_SLOWLY = """
@@ -499,9 +499,9 @@ def handler(event, context):
 
 def begin(service: LambdaService, threads: ThreadPoolExecutor) -> Future[HttpResponse]:
     """Send a request while no code is loaded; return when it has arrived."""
-    answer = threads.submit(service.invoke)
+    response = threads.submit(service.invoke)
     wait_until(lambda: service.metric("lambda_queue_length") == 1)
-    return answer
+    return response
 
 
 def save_slow(service: LambdaService, name: str, then: str = "") -> None:
@@ -513,13 +513,13 @@ def test_request_runs_code_saved_before_it_while_newer_loads(
 ) -> None:
     with ThreadPoolExecutor(1) as threads:
         save_slow(service, "old")
-        answer = begin(service, threads)
+        response = begin(service, threads)
         service.wait_for_line("loading old")
         save_slow(service, "new")
         service.wait_for_line("loading new")
         (service.project / "go-old").touch()
 
-        assert answer.result().json() == "old"
+        assert response.result().json() == "old"
     (service.project / "go-new").touch()
     assert service.invoke().json() == "new"
 
@@ -527,7 +527,7 @@ def test_request_runs_code_saved_before_it_while_newer_loads(
 def test_replaced_code_that_fails_to_load_is_not_a_response(service: LambdaService) -> None:
     with ThreadPoolExecutor(1) as threads:
         save_slow(service, "failing", "raise ValueError('too late')")
-        answer = begin(service, threads)
+        response = begin(service, threads)
         service.wait_for_line("loading failing")
         save_slow(service, "newer")
         service.wait_for_line("loading newer")
@@ -535,7 +535,7 @@ def test_replaced_code_that_fails_to_load_is_not_a_response(service: LambdaServi
         service.wait_for_line("too late")
         (service.project / "go-newer").touch()
 
-        assert answer.result().json() == "newer"
+        assert response.result().json() == "newer"
     assert not [line for line in service.lines if "init failed" in line and "too late" in line]
 
 

@@ -58,13 +58,13 @@ def test_invocations_run_in_parallel_up_to_concurrency(start_service: StartServi
     service = start_service(WAITS_FOR_FILE, "--concurrency=4", "--timeout=60")
     with ThreadPoolExecutor(50) as threads:
         invocations = RunningInvocations(service, threads)
-        answers = [invocations.send(number) for number in range(50)]
+        responses = [invocations.send(number) for number in range(50)]
         invocations.wait_queued(46)
         wait_until(lambda: sum(invocations.marker(number).exists() for number in range(50)) == 4)
         assert service.metric("lambda_concurrent_executions") == 4
         assert service.metric("lambda_environments") == 4
         invocations.release()
-        pids = [answer.result().json() for answer in answers]
+        pids = [response.result().json() for response in responses]
 
     assert len(set(pids)) == 4
     assert service.metric("lambda_invocations_total") == 50
@@ -118,13 +118,13 @@ def test_no_queue_throttles_at_the_concurrency_limit(
 ) -> None:
     with ThreadPoolExecutor(3) as threads:
         invocations = RunningInvocations(strict, threads)
-        answers = [invocations.send(number) for number in range(3)]
+        responses = [invocations.send(number) for number in range(3)]
         invocations.wait_running(0, 1, 2)
 
         fourth = strict.invoke({})
 
         invocations.release()
-        assert [answer.result().status for answer in answers] == [200, 200, 200]
+        assert [response.result().status for response in responses] == [200, 200, 200]
     assert (fourth.status, fourth.json()) == (429, THROTTLED)
     assert fourth.headers["x-amzn-errortype"] == "TooManyRequestsException"
 
@@ -132,12 +132,12 @@ def test_no_queue_throttles_at_the_concurrency_limit(
 def test_zero_concurrency_throttles_all(start_service: StartService) -> None:
     service = start_service("def handler(event, context): ...", "--concurrency=0")
 
-    answer = service.invoke({})
+    response = service.invoke({})
     sent = json.dumps({"function": "function", "event": "1"}).encode()
     json_type = {"Content-Type": "application/json"}
     of_the_page = request(service.admin_url, "POST", "/api/invoke", sent, json_type)
 
-    assert (answer.status, answer.json()) == (429, THROTTLED)
+    assert (response.status, response.json()) == (429, THROTTLED)
     assert of_the_page.status == 409
     assert of_the_page.json()["message"].startswith("Throttled (429): ")
     assert service.metric("lambda_throttles_total") == 2
@@ -165,7 +165,7 @@ def test_throttled_event_is_retried(strict: LambdaService) -> None:
     throttled = strict.metric("lambda_throttles_total")
     with ThreadPoolExecutor(3) as threads:
         invocations = RunningInvocations(strict, threads)
-        answers = [invocations.send(number) for number in range(3)]
+        responses = [invocations.send(number) for number in range(3)]
         invocations.wait_running(0, 1, 2)
         event = {"began": str(invocations.marker(3)), "end": str(invocations.marker(3))}
         strict.boto3.invoke(
@@ -174,7 +174,7 @@ def test_throttled_event_is_retried(strict: LambdaService) -> None:
         wait_until(lambda: strict.metric("lambda_throttles_total") > throttled)
         invocations.release()
 
-        assert [answer.result().status for answer in answers] == [200, 200, 200]
+        assert [response.result().status for response in responses] == [200, 200, 200]
     invocations.wait_running(3)
 
 
@@ -211,10 +211,10 @@ def test_idle_environments_except_one_are_shut_down(start_service: StartService)
     )
     with ThreadPoolExecutor(3) as threads:
         invocations = RunningInvocations(service, threads)
-        answers = [invocations.send(number) for number in range(3)]
+        responses = [invocations.send(number) for number in range(3)]
         invocations.wait_running(0, 1, 2)
         invocations.release()
-        pids = {answer.result().json() for answer in answers}
+        pids = {response.result().json() for response in responses}
     assert len(pids) == 3
 
     wait_until(lambda: service.metric("lambda_environments") == 1)

@@ -77,14 +77,14 @@ def invoke(service: LambdaService, tenant: str, **event: Any) -> Any:
 
 
 def test_tenants_never_share_environment(service: LambdaService) -> None:
-    answers: dict[str, list[Any]] = {tenant: [] for tenant in ("blue", "green", "red")}
+    responses: dict[str, list[Any]] = {tenant: [] for tenant in ("blue", "green", "red")}
     for _ in range(2):  # two environments for three tenants: some are replaced
-        for tenant, seen in answers.items():
+        for tenant, seen in responses.items():
             seen.append(invoke(service, tenant))
 
-    for tenant, seen in answers.items():
+    for tenant, seen in responses.items():
         assert all(set(each["seen"]) == {tenant} for each in seen)
-    pids = [{each["pid"] for each in seen} for seen in answers.values()]
+    pids = [{each["pid"] for each in seen} for seen in responses.values()]
     assert len(set.union(*pids)) == sum(map(len, pids))
 
 

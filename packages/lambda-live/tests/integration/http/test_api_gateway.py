@@ -99,7 +99,7 @@ def apis(start_module_service: StartService) -> LambdaService:
 def respond_with(
     service: LambdaService, response: Any, path: str = "/items/1", **headers: str
 ) -> HttpResponse:
-    """Send a request that the function answers with `response`."""
+    """Send a request for which the function returns `response`."""
     text = quote(json.dumps(response))
     return service.request("GET", f"{path}?response={text}", headers=headers)
 

@@ -229,7 +229,7 @@ def preflight(service: LambdaService, path: str, origin: str = SHOP) -> HttpResp
     return service.request("OPTIONS", path, headers=headers)
 
 
-def test_http_api_preflight_is_answered_by_the_api(apis: LambdaService) -> None:
+def test_http_api_preflight_does_not_invoke_the_function(apis: LambdaService) -> None:
     response = preflight(apis, "/open")
 
     assert (response.status, response.body) == (204, b"")

@@ -55,7 +55,7 @@ def shared(response: HttpResponse) -> dict[str, str]:
     return {name[len(prefix) :]: value for name, value in headers if name.startswith(prefix)}
 
 
-def test_preflight_is_answered_without_the_function(service: LambdaService) -> None:
+def test_preflight_does_not_invoke_the_function(service: LambdaService) -> None:
     response = send(service, "shop", "OPTIONS", SHOP, Method="POST", Headers="x-one")
     everybody = send(service, "everybody", "OPTIONS", OTHER, Method="PUT", Headers="x-any")
 

@@ -399,7 +399,7 @@ def test_function_error_returns_502(service: LambdaService) -> None:
 
 
 @pytest.mark.parametrize("host", ["nofunc.localhost:3001", "NOFUNC.localhost.", "a.b.localhost"])
-def test_unknown_function_name_is_not_answered_by_the_only_function(
+def test_unknown_function_name_does_not_invoke_the_only_function(
     service: LambdaService, host: str
 ) -> None:
     response = service.request("GET", "/event", headers={"Host": host})

@@ -166,9 +166,9 @@ def test_configuration_and_lists_have_alias_and_version(service: LambdaService) 
 
 
 def test_authorizer_behind_an_alias_decides(service: LambdaService) -> None:
-    answers = [service.request("GET", "/asked", headers={"X-Key": key}) for key in ("yes", "no")]
+    responses = [service.request("GET", "/asked", headers={"X-Key": key}) for key in ("yes", "no")]
 
-    assert [each.status for each in answers] == [200, 403]
+    assert [each.status for each in responses] == [200, 403]
 
 
 def test_stage_variables_of_an_integration_are_resolved(service: LambdaService) -> None:

@@ -30,14 +30,10 @@ def names(service: LambdaService) -> list[str]:
     return [each["FunctionName"] for each in service.boto3.list_functions()["Functions"]]
 
 
-def answer(service: LambdaService, name: str) -> object:
-    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
-
-
 def test_save_of_the_source_takes_effect(service: LambdaService) -> None:
-    assert answer(service, "Hello") == "hello"
+    assert service.result("Hello") == "hello"
     write_project(service.project, {"lambda/hello/index.py": HELLO.replace("hello", "good day")})
-    assert answer(service, "Hello") == "good day"
+    assert service.result("Hello") == "good day"
 
 
 def test_function_added_by_synth_is_served(service: LambdaService) -> None:
@@ -48,12 +44,12 @@ def test_function_added_by_synth_is_served(service: LambdaService) -> None:
     stage(service.project, "lambda/other", "2")
     synthesize(service.project, Stack=both)
     wait_until(lambda: "Other" in names(service), "the new function")
-    assert Path(str(answer(service, "Other"))) == service.project / "lambda/other"
+    assert Path(str(service.result("Other"))) == service.project / "lambda/other"
 
 
 def test_error_names_the_edited_file(service: LambdaService) -> None:
     write_project(service.project, {"lambda/hello/index.py": "1 / 0\n"})
-    answer(service, "Hello")
+    service.result("Hello")
     state = service.request("GET", STATE).json()
     error = next(each["error"] for each in state["functions"] if each["name"] == "Hello")
     assert (error["type"], error["file"]) == ("ZeroDivisionError", "lambda/hello/index.py")

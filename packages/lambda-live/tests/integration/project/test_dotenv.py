@@ -54,11 +54,6 @@ GREETING="${WHO} there"
 }
 
 
-def variables(service: LambdaService, name: str) -> dict[str, str]:
-    answer: dict[str, str] = service.json_of(service.boto3.invoke(FunctionName=name))
-    return answer
-
-
 TEMPLATE_WITHOUT = """
 Resources:
   Wrapped:
@@ -94,7 +89,7 @@ def service(
 def test_function_gets_variables_of_env_files_and_options(
     service: LambdaService,
 ) -> None:
-    orders, other = variables(service, "Orders"), variables(service, "Other")
+    orders, other = service.result("Orders"), service.result("Other")
 
     assert (orders["TABLE"], other["TABLE"]) == ("local", "other")
     for each in (orders, other):
@@ -105,7 +100,7 @@ def test_function_gets_variables_of_env_files_and_options(
 
 
 def test_credentials_pass_only_if_named(service: LambdaService) -> None:
-    orders, other = variables(service, "Orders"), variables(service, "Other")
+    orders, other = service.result("Orders"), service.result("Other")
 
     assert orders["AWS_ACCESS_KEY_ID"] == orders["AWS_SESSION_TOKEN"] == "placeholder"
     assert "AWS_PROFILE" not in orders
@@ -114,8 +109,8 @@ def test_credentials_pass_only_if_named(service: LambdaService) -> None:
 
 
 def test_exec_wrapper_of_a_layer_starts_the_runtime(service: LambdaService) -> None:
-    assert variables(service, "Orders")["WRAPPED"].startswith("with ")
-    assert "WRAPPED" not in variables(service, "Other")
+    assert service.result("Orders")["WRAPPED"].startswith("with ")
+    assert "WRAPPED" not in service.result("Other")
 
 
 def test_local_variables_are_not_in_the_api(service: LambdaService) -> None:
@@ -144,10 +139,10 @@ def test_missing_exec_wrapper_is_reported(start_service: StartService) -> None:
         RUNS_ITS_EVENT, "--env=AWS_LAMBDA_EXEC_WRAPPER=/opt/nothing", ready=False
     )
 
-    answer = service.invoke({})
+    response = service.invoke({})
 
-    assert answer.json()["errorType"] == "ServiceException"
-    assert "AWS_LAMBDA_EXEC_WRAPPER /opt/nothing not found" in answer.json()["errorMessage"]
+    assert response.json()["errorType"] == "ServiceException"
+    assert "AWS_LAMBDA_EXEC_WRAPPER /opt/nothing not found" in response.json()["errorMessage"]
 
 
 def test_missing_exec_wrapper_can_be_disabled(start_service: StartService) -> None:
@@ -180,9 +175,9 @@ def test_missing_code_folder_is_reported_until_it_exists(
 
 
 def test_pythonpath_of_aws_is_mapped_to_local_folders(service: LambdaService) -> None:
-    answer = service.json_of(service.boto3.invoke(FunctionName="Vendored"))
+    response = service.result("Vendored")
 
-    assert answer == ["one", "two", "three", "one\n"]
+    assert response == ["one", "two", "three", "one\n"]
 
 
 def test_env_file_that_is_a_named_pipe_is_read_once(
@@ -197,10 +192,10 @@ def test_env_file_that_is_a_named_pipe_is_read_once(
 
     service = start_service(files | {"template.yaml": template}, handler=None)
     writer.join()
-    first = variables(service, "Orders")["TABLE"]
+    first = service.result("Orders")["TABLE"]
     write_project(service.project, {"template.yaml": template + "# saved\n"})
 
-    assert (first, variables(service, "Orders")["TABLE"]) == ("secret", "secret")
+    assert (first, service.result("Orders")["TABLE"]) == ("secret", "secret")
 
 
 def test_stop_does_not_wait_for_the_program_behind_a_named_pipe(

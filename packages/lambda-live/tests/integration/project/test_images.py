@@ -1,7 +1,6 @@
 """Functions that are images: served from their Dockerfile, with live reload."""
 
-import json
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -73,10 +72,6 @@ def service(
     return service
 
 
-def answer(service: LambdaService, name: str) -> Any:
-    return service.json_of(service.boto3.invoke(FunctionName=name, Payload=json.dumps({})))
-
-
 def save(service: LambdaService, file: str, text: str) -> None:
     (service.project / file).write_text(text, encoding="utf-8")
 
@@ -84,7 +79,7 @@ def save(service: LambdaService, file: str, text: str) -> None:
 def test_image_has_the_packages_and_variables_of_its_dockerfile(
     service: LambdaService,
 ) -> None:
-    assert answer(service, "Hello") == ["1", "template", "image", "weights"]
+    assert service.result("Hello") == ["1", "template", "image", "weights"]
     configuration = service.boto3.get_function_configuration(FunctionName="Hello")
     assert (
         configuration["PackageType"],
@@ -103,16 +98,16 @@ def test_save_of_code_or_dockerfile_takes_effect(
 ) -> None:
     save(service, "hello/app.py", APP.replace('return "other"', 'return "new"'))
     save(service, "hello/Dockerfile", HELLO.replace("app.handler", "app.other"))
-    assert answer(service, "Hello") == "new"
+    assert service.result("Hello") == "new"
 
     save(service, "hello/Dockerfile", HELLO.replace('"app.handler"', '"app.kind"'))
-    assert answer(service, "Hello").startswith("AWS_Lambda_python3.")
+    assert service.result("Hello").startswith("AWS_Lambda_python3.")
     client = '"python", "-m", "awslambdaric", "app.kind"'
     save(service, "hello/Dockerfile", HELLO.replace('"app.handler"', client))
-    assert answer(service, "Hello") == "AWS_Lambda_Image"
+    assert service.result("Hello") == "AWS_Lambda_Image"
 
     save(service, "hello/Dockerfile", HELLO.replace("WHERE=image", "WHERE=there"))
-    assert answer(service, "Hello") == ["1", "template", "there", "weights"]
+    assert service.result("Hello") == ["1", "template", "there", "weights"]
 
 
 def test_invalid_dockerfile_is_reported_until_it_is_fixed(service: LambdaService) -> None:
@@ -121,19 +116,19 @@ def test_invalid_dockerfile_is_reported_until_it_is_fixed(service: LambdaService
     assert "not served: hello/Dockerfile:5: unknown instruction CMMD" in line
 
     save(service, "hello/Dockerfile", HELLO)
-    assert answer(service, "Hello")[2] == "image"
+    assert service.result("Hello")[2] == "image"
 
 
 def test_code_of_several_folders_follows_saves(
     service: LambdaService,
 ) -> None:
-    assert answer(service, "Parts") == "first"
+    assert service.result("Parts") == "first"
     save(service, "common/text.py", "said = 'second'\n")
-    assert answer(service, "Parts") == "second"
+    assert service.result("Parts") == "second"
 
     save(service, "functions/parts/more.py", "said = 'third'\n")
     save(service, "functions/parts/main.py", MAIN.replace("common.text", "more"))
-    assert answer(service, "Parts") == "third"
+    assert service.result("Parts") == "third"
 
 
 def test_error_names_the_edited_file(
@@ -141,7 +136,7 @@ def test_error_names_the_edited_file(
 ) -> None:
     save(service, "functions/parts/main.py", "def handler(event, context):\n    return 1 / 0\n")
 
-    assert answer(service, "Parts")["errorType"] == "ZeroDivisionError"
+    assert service.result("Parts")["errorType"] == "ZeroDivisionError"
 
     newest = service.admin("/api/rows").json()[0]["id"]
     location = service.admin(f"/api/rows/{newest}").json()["location"]
@@ -152,10 +147,10 @@ def test_folder_with_only_a_dockerfile_is_served(start_service: StartService) ->
     dockerfile = 'FROM public.ecr.aws/lambda/python:3.12\nCOPY app.py .\nCMD ["app.handler"]\n'
     source = "def handler(*_):\n    return 'first'\ndef other(*_):\n    return 2\n"
     service = start_service({"Dockerfile": dockerfile, "app.py": source}, handler=None)
-    assert answer(service, "function") == "first"
+    assert service.result("function") == "first"
 
     save(service, "Dockerfile", dockerfile.replace("app.handler", "app.other"))
-    assert answer(service, "function") == 2
+    assert service.result("function") == 2
 
 
 READS = """
@@ -195,10 +190,7 @@ def test_file_beside_the_dockerfile_stands_for_what_a_command_makes(
     service = start_service(files, handler=None)
     service.wait_for_line("put the files that it makes beside the Dockerfile")
 
-    def read(name: str) -> Any:
-        payload = json.dumps(name)
-        return service.json_of(service.boto3.invoke(FunctionName="function", Payload=payload))
-
+    read = partial(service.result, "function")
     before = [read(name) for name in MADE.values()]
     write_project(service.project, dict.fromkeys(MADE, "made"))
     wait_until(lambda: all(read(name) == "made" for name in MADE.values()))

@@ -1,6 +1,5 @@
 """Inline code and code in a single file."""
 
-import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -61,27 +60,22 @@ def cloudformation() -> Iterator[HTTPServer]:
         yield server
 
 
-def answer(service: LambdaService, name: str, event: object) -> Any:
-    payload = json.dumps(event)
-    return service.json_of(service.boto3.invoke(FunctionName=name, Payload=payload))
-
-
 def test_inline_code_follows_saves_of_the_template(
     service: LambdaService,
 ) -> None:
-    assert answer(service, "Sam", {}) == "old us-east-1"
+    assert service.result("Sam", {}) == "old us-east-1"
     changed = TEMPLATE.replace("old ", "new ")
     (service.project / "template.yaml").write_text(changed, encoding="utf-8")
-    assert answer(service, "Sam", {}) == "new us-east-1"
+    assert service.result("Sam", {}) == "new us-east-1"
 
 
-def test_function_with_a_single_file_answers(service: LambdaService) -> None:
-    assert answer(service, "File", {}) == "alone"
+def test_function_with_a_single_file_responds(service: LambdaService) -> None:
+    assert service.result("File", {}) == "alone"
 
 
 def test_inline_code_can_import_cfnresponse(service: LambdaService, cloudformation: Any) -> None:
     url = f"http://127.0.0.1:{cloudformation.server_port}/"
-    assert answer(service, "Custom", EVENT | {"ResponseURL": url}) is None
+    assert service.result("Custom", EVENT | {"ResponseURL": url}) is None
     assert b'"Status": "SUCCESS"' in cloudformation.received[0]
     assert b'"Data": {"Name": "value"}' in cloudformation.received[0]
     wait_until(lambda: any("Status code: 200" in line for line in service.lines))

@@ -114,7 +114,7 @@ def test_unreadable_resource_does_not_stop_the_others(start_service: StartServic
 
     service = start_service(FILES | {"template.yaml": template}, handler=None)
 
-    assert service.json_of(service.boto3.invoke(FunctionName="Good")) == "128"
+    assert service.result("Good") == "128"
     for line, problem in enumerate(BAD_PARTS.values(), first):
         place = "template.yaml:2: " if "itself" in problem else f"template.yaml:{line}: "
         assert any(place in each and problem in each for each in service.lines), (place, problem)

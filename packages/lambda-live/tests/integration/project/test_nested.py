@@ -58,20 +58,16 @@ def shared(start_module_service: StartService) -> LambdaService:
 def service(shared: LambdaService) -> LambdaService:
     """Return the module's service with its original templates."""
     write_project(shared.project, PROJECT)
-    assert answer(shared, "Play") == "hello from Play"
+    assert shared.result("Play") == "hello from Play"
     return shared
 
 
-def answer(service: LambdaService, name: str) -> object:
-    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
-
-
-def test_functions_of_both_stacks_answer(service: LambdaService) -> None:
+def test_functions_of_both_stacks_respond(service: LambdaService) -> None:
     service.wait_for_line("Child/Work is served as Child-Work, because Work is not unique")
     by_host = service.request("GET", "/", headers={"Host": "child-work.localhost"})
 
-    assert answer(service, "Work") == "Child-Work"
-    assert answer(service, "Child-Work") == "hello from Work"
+    assert service.result("Work") == "Child-Work"
+    assert service.result("Child-Work") == "hello from Work"
     assert service.request("GET", "/Play").body == b"hello from Play"
     assert by_host.body == b"hello from Work"
 
@@ -81,22 +77,22 @@ def test_save_of_a_nested_template_takes_effect(
 ) -> None:
     write_project(service.project, {"child/child.yaml": CHILD.replace("from", "of")})
 
-    assert answer(service, "Child-Work") == "hello of Work"
+    assert service.result("Child-Work") == "hello of Work"
 
 
 def test_nested_template_can_be_added_later(service: LambdaService) -> None:
     later = PARENT.replace("child.yaml", "later.yaml")
     write_project(service.project, {"template.yaml": later})
 
-    assert answer(service, "Work") == "Child-Work"
+    assert service.result("Work") == "Child-Work"
     service.wait_for_line("template.yaml:11: Location is 'child/later.yaml', but ")
     write_project(service.project, {"child/later.yaml": CHILD.replace("String", "String}")})
 
-    assert answer(service, "Play") == "hello from Play"
+    assert service.result("Play") == "hello from Play"
     service.wait_for_line("later.yaml:5: invalid YAML")
     write_project(service.project, {"child/later.yaml": CHILD.replace("from", "later, from")})
 
-    assert answer(service, "Play") == "hello later, from Play"
+    assert service.result("Play") == "hello later, from Play"
 
 
 def test_describe_lists_nested_functions_and_files(

@@ -1,4 +1,4 @@
-"""What a project says to AWS SAM CLI in `samconfig.toml` is so here, too."""
+"""Settings of `samconfig.toml` have the same effect as for AWS SAM CLI."""
 
 import json
 from pathlib import Path

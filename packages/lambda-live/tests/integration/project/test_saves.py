@@ -19,7 +19,7 @@ from lambda_live.dependencies.requirements import find_requirements
 from support.lambda_service import LambdaService, environment
 from support.project import write_project
 from support.service_starter import StartService
-from support.waiting import wait_until
+from support.waiting import DEADLINE, wait_until
 from support.wheel import write_wheel
 
 FUNCTION = """
@@ -52,12 +52,8 @@ def project(*functions: dict[str, Any], app: str = APP) -> dict[str, str]:
     return {"template.yaml": template(*functions), "code/app.py": app}
 
 
-def answer(service: LambdaService, name: str = "First") -> Any:
-    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
-
-
-def answers(service: LambdaService, expected: object) -> bool:
-    return bool(answer(service) == expected)
+def returns(service: LambdaService, expected: object) -> bool:
+    return bool(service.result("First") == expected)
 
 
 def save(service: LambdaService, text: str, file: str = "template.yaml") -> None:
@@ -73,17 +69,17 @@ def shared(start_module_service: StartService) -> LambdaService:
 def service(shared: LambdaService) -> LambdaService:
     """The module's service, with a template of one function."""
     save(shared, template({}))
-    assert answer(shared) == ["hello", "128", "First"]
+    assert shared.result("First") == ["hello", "128", "First"]
     return shared
 
 
 def test_saved_template_applies_to_the_next_request(service: LambdaService) -> None:
     save(service, template({"greeting": "moin", "memory": 256}))
-    changed = answer(service)
+    changed = service.result("First")
     save(service, template({"handler": "app.other"}))
 
     assert changed == ["moin", "256", "First"]
-    assert answer(service) == "other"
+    assert service.result("First") == "other"
     assert service.metric("lambda_memory_size_bytes") == 128 * 2**20
 
 
@@ -100,10 +96,10 @@ def test_saved_link_target_applies_to_the_next_request(
 
     (service.project / "template.yaml").unlink()
     (service.project / "template.yaml").symlink_to("mounted/current/template.yaml")
-    linked = answer(service)
+    linked = service.result("First")
     (folder / "next").symlink_to("two")
     (folder / "next").rename(folder / "current")
-    exchanged = answer(service)
+    exchanged = service.result("First")
 
     assert (linked[0], exchanged[0]) == ("moin", "servus")
 
@@ -115,12 +111,12 @@ def test_exchanged_link_to_the_code_applies_to_the_next_request(
         write_project(tmp_path, {f"{each}/app.py": f"def handler(*_): return {each!r}\n"})
     (tmp_path / "code").symlink_to("v1")
     service = start_service({"template.yaml": template({})}, handler=None)
-    before = answer(service)
+    before = service.result("First")
 
     (tmp_path / "next").symlink_to("v2")
     (tmp_path / "next").rename(tmp_path / "code")
 
-    assert (before, answer(service)) == ("v1", "v2")
+    assert (before, service.result("First")) == ("v1", "v2")
 
 
 def test_saved_template_adds_and_removes_functions(service: LambdaService) -> None:
@@ -128,25 +124,25 @@ def test_saved_template_adds_and_removes_functions(service: LambdaService) -> No
 
     save(service, template({}, {"name": "Second", "greeting": "moin"}))
 
-    assert answer(service, "Second") == ["moin", "128", "Second"]
-    assert answer(service)[0] == "hello"
+    assert service.result("Second") == ["moin", "128", "Second"]
+    assert service.result("First")[0] == "hello"
     assert service.metric("lambda_invocations_total", function_name="First") == lone + 1
 
     save(service, template({"name": "Second"}))
 
     gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
     assert gone.status == 404
-    assert answer(service, "Second")[0] == "hello"
+    assert service.result("Second")[0] == "hello"
     service.wait_for_line("function First removed")
 
 
 def test_function_renamed_in_case_only_is_found_by_host(service: LambdaService) -> None:
     save(service, template({}, {"name": "Other"}))
-    answer(service, "Other")
+    service.result("Other")
 
     save(service, template({"name": "FIRST"}, {"name": "Other"}))
 
-    assert answer(service, "FIRST")[2] == "FIRST"
+    assert service.result("FIRST")[2] == "FIRST"
     service.wait_for_line("function First removed")
     event = service.request("POST", "/", b"{}", headers={"Host": "first.localhost"})
     assert event.json()[2] == "FIRST"
@@ -167,7 +163,7 @@ def handler(event, context):
         project({}, {"name": "Second"}, app=slow), handler=None, LAMBDA_LIVE_SHUTDOWN_TIMEOUT="30"
     )
     with ThreadPoolExecutor() as pool:
-        under_way = pool.submit(answer, service)
+        under_way = pool.submit(service.result, "First")
         wait_until((tmp_path / "began").exists)
         save(service, template({"name": "Second"}))
         service.wait_for_line("function First removed")
@@ -181,7 +177,7 @@ def test_saved_code_uri_is_watched(
 ) -> None:
     def moved(reply: str) -> str:
         save(service, f"def handler(event, context): return {reply!r}\n", "elsewhere/app.py")
-        return str(answer(service))
+        return str(service.result("First"))
 
     (service.project / "elsewhere").mkdir()
     save(service, template({}).replace("code/", "elsewhere/"))
@@ -194,22 +190,22 @@ def test_invalid_template_is_logged_and_keeps_the_last_one(
 ) -> None:
     save(service, template({"memory": "much"}))
 
-    assert answer(service) == ["hello", "128", "First"]
+    assert service.result("First") == ["hello", "128", "First"]
     line = service.wait_for_line("template.yaml:8: invalid MemorySize 'much'")
     assert "Keeping the last valid template." in line
 
     save(service, template({"memory": 256}))
 
-    assert answer(service)[1] == "256"
+    assert service.result("First")[1] == "256"
     service.wait_for_line("template.yaml reloaded")
     save(service, template({"memory": 512}))
-    assert answer(service) == ["hello", "512", "First"]
+    assert service.result("First") == ["hello", "512", "First"]
 
 
 def test_wrong_handler_is_reported_at_its_line_in_the_template(service: LambdaService) -> None:
     save(service, template({"handler": "app.handlr"}))
 
-    assert "missing on module" in answer(service)["errorMessage"]
+    assert "missing on module" in service.result("First")["errorMessage"]
     wrong = "template.yaml:7: no function handlr in module app; did you mean app.handler?"
     service.wait_for_line(f"init failed: {wrong}")
 
@@ -228,7 +224,7 @@ def test_added_function_that_is_not_supported_is_logged(service: LambdaService) 
 
     save(service, template({}) + other)
 
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     service.wait_for_line("Other is not served: ")
 
 
@@ -238,7 +234,7 @@ def test_invalid_lock_file_is_logged_and_keeps_the_function(
     save(service, "no TOML", "code/uv.lock")
     save(service, "[project]\nname = 'one'\ndependencies = ['idna']\n", "code/pyproject.toml")
 
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     service.wait_for_line("First: still using the previously installed packages")
     for name in ("pyproject.toml", "uv.lock"):
         (service.project / "code" / name).unlink()
@@ -272,14 +268,14 @@ def idna(shared_idna: LambdaService) -> LambdaService:
     """A service whose function requires version 1 of a package; version 2 is available."""
     save(shared_idna, FIRST, "code/requirements.txt")
     save(shared_idna, VERSION.format(name="idna"), "code/app.py")
-    wait_until(lambda: answer(shared_idna) == "1")
+    wait_until(lambda: shared_idna.result("First") == "1")
     return shared_idna
 
 
 def test_saved_requirements_are_installed_then_loaded(idna: LambdaService) -> None:
     save(idna, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
 
-    wait_until(lambda: answer(idna) == "2")
+    wait_until(lambda: idna.result("First") == "2")
     idna.wait_for_line("installing")
     idna.wait_for_line("installed")
     assert not any("failed" in line for line in idna.lines)
@@ -294,11 +290,11 @@ def test_first_requirements_are_installed_without_a_template(
         {"lambda_function.py": source}, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache")
     )
     service.expected_stderr = service.stderr
-    assert answer(service, "function") is False
+    assert service.result("function") is False
 
     save(service, f"./{write_wheel(service.project, 'ours')}\n", "requirements.txt")
 
-    wait_until(lambda: answer(service, "function") is True)
+    wait_until(lambda: service.result("function") is True)
 
 
 LOCK = """
@@ -331,14 +327,14 @@ def test_saved_lock_file_comes_before_pyproject(
         PIP_FIND_LINKS=str(tmp_path / "wheels"),
     )
     service.expected_stderr = service.stderr
-    assert answer(service) == "2"
+    assert service.result("First") == "2"
 
     save(service, LOCK.format(version=1, hash=digests[0]), "uv.lock")
-    wait_until(lambda: answer(service) == "1")
+    wait_until(lambda: service.result("First") == "1")
     save(service, LOCK.format(version=2, hash=digests[0]), "uv.lock")
 
     service.wait_for_line("First: still using the previously installed packages")
-    assert answer(service) == "1"
+    assert service.result("First") == "1"
 
 
 BUILT = """\
@@ -361,11 +357,11 @@ def test_project_whose_path_contains_a_colon_is_served(
     write_project(root, {"code/requirements.txt": f"./{wheel}\n"})
     service = start_service(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
     service.expected_stderr = service.stderr
-    before = answer(service)
+    before = service.result("First")
 
     save(service, "name = 'saved'\n", "shared/python/common.py")
 
-    assert (before, answer(service)) == ("common", "saved")
+    assert (before, service.result("First")) == ("common", "saved")
 
 
 def test_requirements_of_a_source_layer_are_installed(
@@ -379,11 +375,11 @@ def test_requirements_of_a_source_layer_are_installed(
     files["shared/requirements.txt"] = f"./{first}\n"
     service = start_service(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
     service.expected_stderr = service.stderr
-    assert answer(service) == "1"
+    assert service.result("First") == "1"
 
     save(service, f"./{second}\n", "shared/requirements.txt")
 
-    wait_until(lambda: answer(service) == "2")
+    wait_until(lambda: service.result("First") == "2")
 
 
 BACKEND = "[build-system]\nrequires=[]\nbuild-backend='slow'\nbackend-path=['.']\n"
@@ -419,17 +415,17 @@ def test_code_saved_while_an_installation_fails_runs_with_the_old_packages(
     idna: LambdaService,
 ) -> None:
     save(idna, "./nothing-here\n", "code/requirements.txt")
-    first = answer(idna)
+    first = idna.result("First")
     save(idna, VERSION.format(name="idna").replace("return ", "return 'new', "), "code/app.py")
 
     idna.wait_for_line("First: still using the previously installed packages")
-    wait_until(lambda: answer(idna) == ["new", "1"])
+    wait_until(lambda: idna.result("First") == ["new", "1"])
     assert first == "1"
     assert packages_state(idna) == "failed"
     assert "nothing-here" in idna.log
     save(idna, template({"greeting": "moin"}))
     save(idna, "import os\ndef handler(*_): return os.environ['GREETING']\n", "code/app.py")
-    wait_until(lambda: answer(idna) == "moin")
+    wait_until(lambda: idna.result("First") == "moin")
     state = idna.request("GET", "/2015-03-31/functions/.lambda-live").json()["functions"][0]
     assert (state["state"], state["error"]["file"]) == ("Failed", "code/requirements.txt")
 
@@ -441,7 +437,7 @@ def test_failed_installation_is_tried_again_at_the_next_save(
         project({}, app=APP), handler=None, XDG_CACHE_HOME=str(tmp_path / "cache")
     )
     service.expected_stderr = service.stderr
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     write_wheel(service.project / "code", "ours", "1")
     (tmp_path / "cache/lambda-live").mkdir(parents=True, exist_ok=True)
     packages = tmp_path / "cache/lambda-live/packages"
@@ -452,7 +448,7 @@ def test_failed_installation_is_tried_again_at_the_next_save(
 
     save(service, VERSION.format(name="ours"), "code/app.py")
 
-    wait_until(lambda: answer(service) == "1")
+    wait_until(lambda: service.result("First") == "1")
     assert "code/requirements.txt can't be installed:\nFile exists" in service.log
     assert "internal error" not in service.log
 
@@ -467,12 +463,12 @@ def test_read_only_cache_is_reported_and_tried_again_at_the_next_save(
     wheel = write_wheel(service.project / "code", "ours", "1")
     save(service, f"./{wheel}\n", "code/requirements.txt")
     wait_until(lambda: packages_state(service) == "failed")
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     cache.unlink()
 
     save(service, VERSION.format(name="ours"), "code/app.py")
 
-    wait_until(lambda: answer(service) == "1")
+    wait_until(lambda: service.result("First") == "1")
     assert "code/requirements.txt can't be installed:" in service.log
     assert f": {cache}/lambda-live" in service.log
     assert "internal error" not in service.log
@@ -505,7 +501,9 @@ def test_interrupt_while_packages_are_installed_ends_pip_and_the_start(tmp_path:
     wait_until((tmp_path / "began").exists)
     start.send_signal(signal.SIGINT)
 
-    assert start.communicate()[1] == "lambda-live: installing code/requirements.txt\n"
+    assert (
+        start.communicate(timeout=DEADLINE)[1] == "lambda-live: installing code/requirements.txt\n"
+    )
     assert start.returncode == 130
     pid = int((tmp_path / "began").read_text(encoding="utf-8"))
     wait_until(lambda: not psutil.pid_exists(pid))
@@ -534,7 +532,7 @@ def test_services_that_install_the_same_requirements_share_the_installation(
             )
 
     for service in services:
-        wait_until(partial(answers, service, 1))
+        wait_until(partial(returns, service, 1))
         assert "can't be installed" not in service.log
     assert built.read_text(encoding="utf-8") == "built\n"
 
@@ -551,7 +549,7 @@ def test_newest_requirements_stop_the_installation_of_older_ones(
 
     save(service, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
 
-    wait_until(lambda: answer(service) == "2")
+    wait_until(lambda: service.result("First") == "2")
     assert "can't be installed" not in service.log
 
 
@@ -565,7 +563,7 @@ def test_requirements_that_fail_affect_the_functions_that_need_them(
     service.expected_stderr = service.stderr
 
     assert "other/requirements.txt can't be installed" in service.stderr
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     service.wait_for_line("Other: still using those that are installed")
     state = service.request("GET", "/2015-03-31/functions/.lambda-live").json()["functions"]
     assert [each["state"] for each in state] == ["Active", "Failed"]
@@ -581,15 +579,15 @@ def test_requirement_without_a_version_is_updated_after_a_week(
     variables: dict[str, Any] = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     first = start_service(files, handler=None, XDG_CACHE_HOME=str(cache), **variables)
     first.expected_stderr = first.stderr
-    before = answer(first)
+    before = first.result("First")
     write_wheel(wheels, "ours", "2")
     (installed,) = (cache / "lambda-live/packages").iterdir()
     os.utime(installed, (0, 0))
 
     second = start_service(tmp_path, handler=None, XDG_CACHE_HOME=str(cache), **variables)
 
-    wait_until(lambda: answer(second) == "2")
-    assert (before, answer(first)) == ("1", "1")
+    wait_until(lambda: second.result("First") == "2")
+    assert (before, first.result("First")) == ("1", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     assert prune(0, 0.0) == 0  # both are in use
     for service in (first, second):
@@ -630,7 +628,7 @@ def test_pip_settings_of_the_user_do_not_prevent_an_installation(
     service = start_service(files, handler=None, XDG_CACHE_HOME=cache, **variables)
     service.expected_stderr = service.stderr
 
-    assert answer(service) == "1"
+    assert service.result("First") == "1"
 
 
 def test_moved_handler_while_env_is_saved_keeps_the_service(
@@ -643,7 +641,7 @@ def test_moved_handler_while_env_is_saved_keeps_the_service(
     assert "x-amz-function-error" in service.invoke().headers
 
     save(service, source, "function/app.py")
-    assert answer(service, "function") == "here"
+    assert service.result("function") == "here"
 
 
 DEFAULT = {"lambda_function.py": "def lambda_handler(event, context): return 'by default'\n"}
@@ -651,17 +649,17 @@ DEFAULT = {"lambda_function.py": "def lambda_handler(event, context): return 'by
 
 def test_template_can_be_added_and_removed(start_service: StartService) -> None:
     service = start_service({**DEFAULT, "code/app.py": APP}, handler=None)
-    assert answer(service, "function") == "by default"
+    assert service.result("function") == "by default"
 
     save(service, template({}))
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     service.wait_for_line("template.yaml reloaded")
     (service.project / "template.yaml").rename(service.project / "template.yml")
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     service.wait_for_line("template.yml reloaded")
 
     (service.project / "template.yml").unlink()
-    assert answer(service, "function") == "by default"
+    assert service.result("function") == "by default"
     service.wait_for_line("the template was removed")
     gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
     assert gone.status == 404
@@ -674,6 +672,6 @@ def test_removed_template_without_default_keeps_the_functions(
 
     (service.project / "template.yaml").unlink()
 
-    assert answer(service)[0] == "hello"
+    assert service.result("First")[0] == "hello"
     line = service.wait_for_line("template.yaml: the template was deleted; restore it")
     assert "Keeping the last valid template." in line

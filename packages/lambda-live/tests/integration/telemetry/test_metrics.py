@@ -93,10 +93,10 @@ def test_reload_removes_series_of_old_code(start_service: StartService) -> None:
 def test_accept_header_selects_format(
     service: LambdaService, accept: dict[str, str], content_type: str
 ) -> None:
-    answer = service.admin("/metrics", accept)
+    response = service.admin("/metrics", accept)
 
-    assert answer.status == 200
-    assert answer.headers["content-type"].startswith(content_type)
+    assert response.status == 200
+    assert response.headers["content-type"].startswith(content_type)
 
 
 def test_duration_has_exemplar_with_request_id(service: LambdaService) -> None:

@@ -33,8 +33,7 @@ class Service:
         self.url = ""
 
     def invoke(self, code: str) -> object:
-        answer = request(self.url, "POST", INVOKE, json.dumps({"code": code}).encode())
-        return answer.json()
+        return request(self.url, "POST", INVOKE, json.dumps({"code": code}).encode()).json()
 
     def end(self) -> int:
         self.process.terminate()
@@ -113,12 +112,12 @@ def test_full_disk_does_not_stop_service(start: Callable[..., Service]) -> None:
     os.close(full)
     service.url = f"http://127.0.0.1:{port}"
 
-    def answers() -> bool:
+    def responds() -> bool:
         try:
             return service.invoke("print('x'); reply = 1") == 1
         except OSError:
             return False
 
-    wait_until(answers)
-    assert answers()
+    wait_until(responds)
+    assert responds()
     assert service.end() == 0

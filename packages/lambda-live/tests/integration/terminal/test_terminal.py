@@ -108,10 +108,10 @@ def test_function_output_is_below_invocation_line(service: TerminalService) -> N
 def test_long_invocation_is_shown_while_running(service: TerminalService, tmp_path: Path) -> None:
     saved(service, SLOW)
     with ThreadPoolExecutor(1) as threads:
-        answer = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
+        response = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
         service.wait_for(rf"{TIME} … Invoke  running\n  0\n(  \d+\n)*  49\n")
         (tmp_path / "go").touch()
-        assert answer.result().status == 200
+        assert response.result().status == 200
 
     service.wait_for(rf"  49\n  … 10 more lines\n  late\n{TIME} ✓ Invoke  ")
     saved(service, ANSWERS)

@@ -23,7 +23,7 @@ from support.terminal import TerminalService
 CODE = """
 import logging
 
-def answer(event):
+def respond(event):
     return {"said": event.get("message")}
 
 def handler(event, context):
@@ -32,7 +32,7 @@ def handler(event, context):
         logging.getLogger().warning(event["warn"])
     if "raise" in event:
         raise ValueError(event["raise"])
-    return answer(event)
+    return respond(event)
 """
 NAMES = [f"orders-of-a-stack-whose-name-is-long-{end}" for end in ("Created", "Shipped")]
 FUNCTION = """
@@ -236,20 +236,20 @@ def test_replay_after_save_is_off_until_enabled(
     invoke_labelled(service, "replayed")
     page.keyboard.press("r")
     expect(switch).to_be_checked()
-    code.write_text(CODE.replace('"said"', '"answered"'))
+    code.write_text(CODE.replace('"said"', '"replied"'))
 
     row(page, "changed: replayed").click()
     compared = page.locator(".comparison", has_text="replayed")
-    expect(compared.locator(".added")).to_have_text('  "answered": "replayed"')
+    expect(compared.locator(".added")).to_have_text('  "replied": "replayed"')
     page.keyboard.press("r")
     expect(switch).not_to_be_checked()
 
 
 def test_load_error_is_shown_until_fixed(page: Page, service: LambdaService, code: Path) -> None:
-    code.write_text(CODE.replace("def answer(event):", "def answer(event)"))
+    code.write_text(CODE.replace("def respond(event):", "def respond(event)"))
     page.get_by_role("button", name="does not load: app.py:4").click()
     detail = page.get_by_role("region", name="Details")
-    expect(detail.locator("li.error-line")).to_have_text("def answer(event)")
+    expect(detail.locator("li.error-line")).to_have_text("def respond(event)")
     link = detail.get_by_role("link", name="app.py:4")
     expect(link).to_have_attribute("href", f"vscode://file{code}:4")
     expect(detail.get_by_text("LAMBDA_WARNING")).to_have_count(0)
@@ -264,7 +264,7 @@ def test_load_error_is_shown_until_fixed(page: Page, service: LambdaService, cod
 
 @pytest.mark.parametrize("width", [1280, 800, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_overflows(
+def test_page_has_no_overflow(
     page: Page, service: LambdaService, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     invoke_labelled(

@@ -154,8 +154,8 @@ def test_pytest_snippet_of_an_error_expects_the_error(service: LambdaService) ->
 def test_export_is_an_event_with_its_expected_response(service: LambdaService) -> None:
     service.invoke({"reply": "exported"})
 
-    answer = call_api(service, "GET", f"rows/{rows(service)[0]['id']}/export?name=mine")
-    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+    response = call_api(service, "GET", f"rows/{rows(service)[0]['id']}/export?name=mine")
+    with zipfile.ZipFile(io.BytesIO(response.body)) as archive:
         assert json.loads(archive.read("events/mine.json")) == {"reply": "exported"}
         assert json.loads(archive.read("events/expected/mine.json")) == "exported"
 
