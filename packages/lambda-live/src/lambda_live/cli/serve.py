@@ -107,7 +107,7 @@ def _start_emulator(config: Config) -> "Emulator | None":
             for each in config.event_sources
         )
     ):
-        return Emulator("", "", is_own=False)
+        return Emulator("")
     first = config.functions[0]
     try:
         return Emulator.start(first.project, first.account, log, persists=config.persists)

@@ -44,19 +44,19 @@ class Emulator:
     """
     A running emulator.
 
-    `is_own` is whether this service stops it. `reports_changes` is whether its process is that of
-    `emulator_process`: then it also stores positions. `is_new` is whether it has no test data yet.
+    `file` is that of `state_file` if this service stops the emulator. `reports_changes` is whether
+    its process is that of `emulator_process`: then it also stores positions. `is_new` is whether it
+    has no test data yet.
     """
 
-    def __init__(self, url: str, name: str, *, is_own: bool) -> None:
+    def __init__(self, url: str, file: Path | None = None) -> None:
         self.url = url
-        self.name = name
-        self.is_own = is_own
-        self.reports_changes = is_own
+        self.name = "AWS_ENDPOINT_URL" if file is None else "MiniStack"
+        self.is_own = self.reports_changes = file is not None
         self.is_new = False
+        self._file = file
         self._process: subprocess.Popen[bytes] | None = None
-        self._file: Path | None = None
-        self._stop_seconds = _STOP_SECONDS
+        self._persists = False
 
     @classmethod
     def start(
@@ -71,23 +71,20 @@ class Emulator:
             InstallError: Its packages cannot be installed.
             OSError: The port in the stored data is in use.
         """
-        key = f"{project.resolve()} {account.region} {account.account_id}"
-        file = state_file(project, account)
+        key, file = _key(project, account), state_file(project, account)
         if (url := running_emulator(file, key)) is not None:
-            emulator = cls(url, "MiniStack", is_own=True)
-            emulator._file = file  # this class
-            return emulator
+            return cls(url, file)
         packages = cls.install(log)
-        stored = state_dir("resources") / file.parent.name
+        folder, stored = file.parent, state_dir("resources") / file.parent.name
         listener = _listen(stored / "port" if persists else None)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        emulator = cls(url, "MiniStack", is_own=True)
-        folder = file.parent
+        emulator = cls(f"http://127.0.0.1:{listener.getsockname()[1]}", file)
+        emulator.is_new = not (persists and (stored / "state" / _OWN_STATE).exists())
+        emulator._persists = persists  # this class
         folder.mkdir(parents=True, exist_ok=True)
-        environ = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        environ |= {
+        environ = {
+            **{name: os.environ[name] for name in _INHERITED if name in os.environ},
             "DOCKER_HOST": f"unix://{folder}/no-docker",  # the emulator shall start no containers
-            "GATEWAY_PORT": url.rpartition(":")[2],
+            "GATEWAY_PORT": emulator.url.rpartition(":")[2],
             "LOG_LEVEL": "ERROR",
             "MINISTACK_ACCOUNT_ID": account.account_id,
             "MINISTACK_HOST": "127.0.0.1",
@@ -95,15 +92,13 @@ class Emulator:
             "PYTHONPATH": str(packages),
         }
         if persists:
-            emulator._stop_seconds = _SAVE_SECONDS
             environ |= {
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(stored / "state"),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(stored / "objects"),
             }
-        with (folder / "emulator.log").open("wb") as log_file:
-            emulator.is_new = not (persists and (stored / "state" / _OWN_STATE).exists())
+        with listener, (folder / "emulator.log").open("wb") as log_file:
             emulator._process = subprocess.Popen(  # noqa: S603  # this class and its program
                 [sys.executable, "-P", "-S", str(_PROCESS), f"fd://{listener.fileno()}", key],
                 cwd=folder,
@@ -114,15 +109,13 @@ class Emulator:
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # Ctrl-C stops it through the service
             )
-        listener.close()
-        file.write_text(json.dumps({"url": url, "key": key}), encoding="utf-8")
-        emulator._file = file  # this class
+        file.write_text(json.dumps({"url": emulator.url, "key": key}), encoding="utf-8")
         return emulator
 
     @classmethod
     def connect(cls, url: str, timeout: float = 0) -> "Emulator":
         """Return the emulator at a URL, once it responds or after some seconds."""
-        emulator = cls(url, "AWS_ENDPOINT_URL", is_own=False)
+        emulator = cls(url)
         deadline = time.monotonic() + timeout
         while not emulator.is_reachable() and time.monotonic() < deadline:
             time.sleep(_RETRY_SECONDS)
@@ -196,20 +189,19 @@ class Emulator:
 
         Return False if it could not store its data.
         """
-        if not self.is_own:
+        if self._file is None:
             return True
         with suppress(OSError, http.client.HTTPException):
             _request(self.url, "POST", "_lambda_live/stop")
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
-        if self._process is not None:
-            try:
-                self._process.wait(self._stop_seconds)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        persists = self._stop_seconds == _SAVE_SECONDS
-        return not persists or self._process is None or self._process.returncode == 0
+        self._file.unlink(missing_ok=True)
+        if self._process is None:
+            return True
+        try:
+            self._process.wait(_SAVE_SECONDS if self._persists else _STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        return not self._persists or self._process.returncode == 0
 
 
 def _listen(port_file: Path | None) -> socket.socket:
@@ -232,8 +224,12 @@ def _listen(port_file: Path | None) -> socket.socket:
 
 def state_file(project: Path, account: Account) -> Path:
     """Return the file with the URL of a project's emulator."""
-    key = f"{project.resolve()} {account.region} {account.account_id}"
-    return cache_dir("emulators") / hashlib.sha256(key.encode()).hexdigest()[:16] / "emulator.json"
+    key = hashlib.sha256(_key(project, account).encode()).hexdigest()[:16]
+    return cache_dir("emulators") / key / "emulator.json"
+
+
+def _key(project: Path, account: Account) -> str:
+    return f"{project.resolve()} {account.region} {account.account_id}"
 
 
 def running_emulator(file: Path, key: str | None = None, *, in_use: bool = False) -> str | None:
