@@ -81,9 +81,6 @@ class FunctionConfiguration(FunctionSettings):
     - `project` is the folder of the template, or the working directory.
     - `concurrency` is the largest number of environments.
     - `local_environment` has variables that are set here and not on AWS.
-    - `variable_places` has the `PATH:LINE` of each variable in the template. A line that moves
-      changes nothing else, so it makes no other configuration.
-    - `handler_place` is the `PATH:LINE` of the handler in the template, or empty.
     - `package_dirs` are added to `sys.path`. A function sees them, AWS's runtime, and no other
       package.
     - `source_dirs` are added to `sys.path`, too. They are folders of the repository, so their
@@ -108,8 +105,6 @@ class FunctionConfiguration(FunctionSettings):
     system_log_level: str = "INFO"
     environment: Mapping[str, str] = field(default_factory=dict)
     local_environment: Mapping[str, str] = field(default_factory=dict)
-    variable_places: Mapping[str, str] = field(default_factory=dict, compare=False)
-    handler_place: str = field(default="", compare=False)
     package_dirs: tuple[Path, ...] = ()
     source_dirs: tuple[Path, ...] = ()
     layer_sources: tuple[Path, ...] = ()

@@ -223,6 +223,10 @@ class FunctionSettings:
     - `ephemeral_storage` is in MB; it and `layer_arns` have no effect here.
     - `tenancy` is PER_TENANT if environments must not be shared between tenants.
     - `aliases` has the version of each alias. All qualifiers run the code on disk.
+    - `variable_places` has the `PATH:LINE` of each variable in the template. A line that moves
+      changes nothing else, so it makes no other configuration.
+    - `handler_place` is the `PATH:LINE` of the handler in the template. It is empty for an image,
+      and in a template that CDK generated.
     """
 
     routes: tuple[Route, ...] = ()
@@ -236,6 +240,8 @@ class FunctionSettings:
     allows_recursion: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     versions: tuple[str, ...] = ()
+    variable_places: Mapping[str, str] = field(default_factory=dict, compare=False)
+    handler_place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +263,6 @@ class FunctionSpec(FunctionSettings):
     timeout: int = DEFAULT_TIMEOUT_SECONDS
     architecture: str = "x86_64"
     environment: Mapping[str, str] | None = None
-    variable_lines: Mapping[str, int] = field(default_factory=dict)
-    """The line of each variable in `template`."""
-    handler_line: int | None = None
-    """The line of the handler in `template`, None in a template that CDK generated."""
     reserved_concurrency: int | None = None
     layers: tuple[Layer, ...] = ()
     cdk_bundle: Path | None = None

@@ -19,7 +19,7 @@ from lambda_live.model.template import (
     Template,
     Trigger,
 )
-from lambda_live.model.template_error import TemplateError, place_of
+from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.dotenv import DotEnv
 from lambda_live.project.notices import collect_notices, describe_invalid
@@ -205,16 +205,6 @@ def _configuration(
         application_log_level=limits.application_log_level or logging.application_level,
         system_log_level=system_log_level,
         environment=dict(function.environment or {}),
-        variable_places={
-            name: place_of(function.template, line)
-            for name, line in function.variable_lines.items()
-            if function.template
-        },
-        handler_place=(
-            f"{function.template.absolute()}:{function.handler_line}"
-            if function.template and function.handler_line
-            else ""
-        ),
         package_dirs=(*(layer.modules for layer in function.layers), *bundle),
         layer_sources=function.layer_sources,
         has_reserved_concurrency=reserved is not None,

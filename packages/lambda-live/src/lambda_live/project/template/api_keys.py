@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key
 
 from lambda_live.model.template import ApiKeyRequirement
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.values import Unresolved
 
 
 def for_event(api: Properties, event: Properties) -> ApiKeyRequirement | None:
@@ -68,8 +67,8 @@ def required_schemes(
 def _requirement(api: Properties) -> ApiKeyRequirement:
     source, keys = api.text("ApiKeySourceType") or "HEADER", dict[str, str]()
     for key in api.stack.application.by_type("AWS::ApiGateway::ApiKey"):
-        value = key.properties.text("Value")
-        if value is None or isinstance(value, Unresolved):
+        value = key.properties.known_text("Value")
+        if value is None:
             return ApiKeyRequirement(source)
         if key.properties.flag("Enabled", default=True):
             keys[value] = key.logical_id

@@ -19,7 +19,6 @@ from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.document import Object
 from lambda_live.project.template.build_output import hint_for_missing
 from lambda_live.project.template.stack import Resource
-from lambda_live.project.template.values import Unresolved
 
 _CFNRESPONSE = Path(__file__).with_name("cfnresponse.py")
 """A module that AWS adds to code in the template."""
@@ -143,8 +142,8 @@ def _serverless_folder(resource: Resource, key: str) -> Path:
     # `serverless package` writes its template and the archive to .serverless, beside the code.
     if template.parent.name == ".serverless":
         return template.parent.parent
-    archive = section.text("S3Key" if "S3Key" in section else "Key")
-    place = "S3" if isinstance(archive, Unresolved | None) else f"S3 ({archive})"
+    archive = section.known_text("S3Key" if "S3Key" in section else "Key")
+    place = f"S3 ({archive})" if archive else "S3"
     raise _not_local(resource, place)
 
 

@@ -19,7 +19,7 @@ from lambda_live.model.template import (
     Image,
     LoggingConfig,
 )
-from lambda_live.model.template_error import UnsupportedFunctionError, short_path
+from lambda_live.model.template_error import UnsupportedFunctionError, place_of, short_path
 from lambda_live.project.template import code_folder, images, layers, routes
 from lambda_live.project.template.discovery import module_path
 from lambda_live.project.template.integrations import FunctionRoutes
@@ -78,8 +78,13 @@ def function_of(
         timeout=properties.number("Timeout", 1, max_timeout, "seconds") or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
         environment=_environment(resource),
-        handler_line=None if image or is_generated else properties.line("Handler"),
-        variable_lines=dict(_variables_section(resource).raw.lines),
+        handler_place=""
+        if image or is_generated
+        else f"{template.absolute()}:{properties.line('Handler')}",
+        variable_places={
+            name: place_of(template, line)
+            for name, line in _variables_section(resource).raw.lines.items()
+        },
         reserved_concurrency=properties.number(
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
@@ -119,8 +124,8 @@ def _code(resource: Resource, build_dir: Path | None) -> tuple[str, Path, str, I
 
 
 def _name(resource: Resource) -> str:
-    name = resource.properties.text("FunctionName")
-    if name is not None and not isinstance(name, Unresolved) and not _NAME.fullmatch(name):
+    name = resource.properties.known_text("FunctionName")
+    if name is not None and not _NAME.fullmatch(name):
         hint = "use at most 64 letters, digits, - and _"
         resource.properties.fail("FunctionName", f"invalid FunctionName {name!r}", hint)
     return resource.name

@@ -13,7 +13,6 @@ from lambda_live.model.template_error import TemplateError, UnsupportedFunctionE
 from lambda_live.project.document import Object
 from lambda_live.project.template.code_folder import asset_source, source_override
 from lambda_live.project.template.stack import Resource
-from lambda_live.project.template.values import Unresolved
 
 _ASSET = "aws:asset:path"
 _NO_CONTEXT = (
@@ -86,8 +85,7 @@ def _context(resource: Resource) -> Path | None:
     if (override := source_override(resource, "DockerContext")) is not None:
         return override
     for key in ("DockerContext", _ASSET):
-        text = resource.metadata.text(key)
-        if text is not None and not isinstance(text, Unresolved):
+        if (text := resource.metadata.known_text(key)) is not None:
             return resource.stack.document.path.parent / text
     return None
 

@@ -226,8 +226,7 @@ class Intrinsics:
 
     def _text(self, value: Value) -> str:
         """Resolve a value to text, and keep it `Unresolved` if it is."""
-        resolved = self.resolve(value)
-        return resolved if isinstance(resolved, Unresolved) else as_text(resolved)
+        return as_text(self.resolve(value))
 
     def _join(self, values: Value) -> Value:
         separator, items = _array(values)

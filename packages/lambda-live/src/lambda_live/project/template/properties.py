@@ -66,6 +66,11 @@ class Properties:
             self.fail(key, f"{key} must be text", f"write {key}: TEXT")
         return value
 
+    def known_text(self, key: str) -> str | None:
+        """Return a scalar as text, or None if it is missing or only known after deployment."""
+        value = self.text(key)
+        return None if isinstance(value, Unresolved) else value
+
     def require_known(self, key: str) -> str | None:
         """
         Return a text that the function cannot run without, or None if it is missing.
@@ -81,8 +86,8 @@ class Properties:
 
     def choice(self, key: str, default: str, *others: str) -> str:
         """Return one of the allowed texts."""
-        value = self.text(key)
-        if value is None or isinstance(value, Unresolved):
+        value = self.known_text(key)
+        if value is None:
             return default
         if value not in (default, *others):
             allowed = " or ".join((default, *others))
@@ -101,13 +106,12 @@ class Properties:
 
     def optional_choice(self, key: str, *values: str) -> str | None:
         """Return one of the allowed texts, or None if the value is missing or unresolved."""
-        value = self.text(key)
-        return None if value is None or isinstance(value, Unresolved) else self.choice(key, *values)
+        return None if self.known_text(key) is None else self.choice(key, *values)
 
     def number(self, key: str, minimum: int, maximum: int, unit: str) -> int | None:
         """Return an integer, or None if the value is missing or unresolved."""
-        value = self.text(key)
-        if value is None or isinstance(value, Unresolved):
+        value = self.known_text(key)
+        if value is None:
             return None
         if not _INTEGER.fullmatch(value) or not minimum <= int(value) <= maximum:
             hint = f"use a whole number of {unit} from {minimum} to {maximum}"
@@ -116,8 +120,8 @@ class Properties:
 
     def flag(self, key: str, *, default: bool = False) -> bool:
         """Return a boolean, or the default if the value is missing or unresolved."""
-        value = self.text(key)
-        if value is None or isinstance(value, Unresolved):
+        value = self.known_text(key)
+        if value is None:
             return default
         if value.lower() not in ("true", "false"):
             self.fail(key, f"invalid {key} {value!r}", "use true or false")

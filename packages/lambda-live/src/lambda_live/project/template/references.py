@@ -73,7 +73,7 @@ class References:
                 value = self._context.stored(f"attribute:{self._context.qualified_name(name)}")
         if value is None:
             return self.unresolved(name, f"{name} is only known after deployment")
-        return value if isinstance(value, Unresolved) else as_text(value)
+        return as_text(value)
 
     def unresolved(self, name: str, problem: str, line: int | None = None) -> Unresolved:
         """Record that a name has no value, and how the user sets it."""

@@ -184,8 +184,8 @@ class ResourceNames:
         return Unresolved(arn) if isinstance(function, Unresolved) else arn
 
     def _function_of(self, published: str) -> str:
-        value = self._resolve(_member(self._resources, published, "Properties", "FunctionName"))
-        return value if isinstance(value, Unresolved) else as_text(value)
+        name = _member(self._resources, published, "Properties", "FunctionName")
+        return as_text(self._resolve(name))
 
     def _version_of(self, logical_id: str, function: str) -> str:
         """Return a version's number: AWS counts the versions of each function from 1."""

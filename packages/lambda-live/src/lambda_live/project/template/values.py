@@ -20,7 +20,7 @@ def is_custom(kind: str) -> bool:
 
 
 def as_text(value: Value) -> str:
-    """Return a value as the text that CloudFormation would use."""
+    """Return a value as the text that CloudFormation would use; it stays `Unresolved`."""
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, Array):
