@@ -1,5 +1,5 @@
 """
-Ask the kernel whether files changed, without a look at each file.
+Find out from the kernel whether files changed, without a stat of each file.
 
 A request after a save must get the new code. Most notifications come a moment too late for that,
 and a stat of each file on each request is slow in a large project. Linux queues an inotify event

@@ -32,7 +32,7 @@ _MAX_AGE_SECONDS = 7 * 86_400.0
 _OPTIONS = ("--compile", "--disable-pip-version-check", "--no-user", "--progress-bar=off")
 _VARIABLES = {"PIP_DRY_RUN": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
 _IGNORED_VARIABLES = ("PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT", "PIP_TARGET")
-"""These and --no-user undo settings of the user with which --target installs nothing."""
+"""pip's --target has no effect with these variables, or without --no-user."""
 
 
 def is_installed(requirements: Requirements) -> bool:

@@ -27,7 +27,7 @@ _CREDENTIAL_SOURCES = (
 
 
 def placeholder_credentials(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return fake credentials if there are no others: an SDK does not start without any."""
+    """Return fake credentials if others are missing: an SDK does not start without any."""
     has_credentials = any(name in variables for name in (*_CREDENTIALS, *_CREDENTIAL_SOURCES))
     return {} if has_credentials else dict.fromkeys(_CREDENTIALS, "placeholder")
 

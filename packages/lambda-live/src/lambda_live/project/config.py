@@ -129,7 +129,7 @@ def load_config(
 
 
 def _template_path(options: argparse.Namespace, root: Path) -> Path | None:
-    """Return the path of the template, None if there is none. Raises TemplateError."""
+    """Return the path of the template if there is one. Raises TemplateError."""
     if options.handler:
         return None
     return root / options.template if options.template else discovery.find_template(root)

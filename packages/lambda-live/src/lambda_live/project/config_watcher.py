@@ -128,7 +128,7 @@ class ConfigWatcher:
         return self._reload_task
 
     def read_again(self) -> None:
-        """Read the files again, though none changed: they refer to values that changed."""
+        """Read the files again, because values that they refer to have changed."""
         self._background.spawn(self._read())
 
     async def _watch(self) -> None:

@@ -60,7 +60,7 @@ class AwsClients:
     def client(self, service: str) -> Any:
         """Return the boto3 client of a service. Raises ValueError without an emulator."""
         if not self.url:  # boto3 would call AWS itself
-            message = f"no emulator runs that has {service}"
+            message = f"no emulator with {service} is running"
             raise ValueError(message)
         with self._lock:
             if service not in self._clients:
@@ -135,7 +135,7 @@ class AwsClients:
                 key = f"aws/lambda/{now}-{uuid.uuid4()}"
                 await self.call("s3", "put_object", Bucket=name, Key=key, Body=text.encode())
             case _:
-                message = f"nothing can be sent to {arn}"
+                message = f"cannot send to {arn}"
                 raise ValueError(message)
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ class Emulator:
         folder.mkdir(parents=True, exist_ok=True)
         environ = {
             **{name: os.environ[name] for name in _INHERITED if name in os.environ},
-            "DOCKER_HOST": f"unix://{folder}/no-docker",  # the emulator shall start no containers
+            "DOCKER_HOST": f"unix://{folder}/no-docker",  # it must not start containers
             "GATEWAY_PORT": emulator.url.rpartition(":")[2],
             "LOG_LEVEL": "ERROR",
             "MINISTACK_ACCOUNT_ID": account.account_id,
@@ -154,7 +154,7 @@ class Emulator:
         self.save_state({_SEEDED: True})
 
     def is_reachable(self) -> bool:
-        """Whether the emulator accepts connections, and is no dead address."""
+        """Whether the emulator accepts connections."""
         parts = urlsplit(self.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:

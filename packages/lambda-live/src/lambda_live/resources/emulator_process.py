@@ -8,7 +8,7 @@ of the emulator's environment alone, so it imports nothing of this service.
 Polling an emulator costs time and processor. So the process adds three requests of its own below
 `/_lambda_live/` to the emulator's:
 
-- `GET changes?PROJECT` is a response without an end. It has a line with the name of a service,
+- `GET changes?PROJECT` is an endless response. It has a line with the name of a service,
   such as `sqs`, after each request that may have changed data of that service. `leader` in a line
   says that this client reads the event sources of the project: the one that is connected longest.
   So several pods read each stream once, and another takes over when the connection of the first
@@ -20,8 +20,9 @@ Polling an emulator costs time and processor. So the process adds three requests
 
 The emulator checks no credentials, and some of its services run code, such as Lambda functions. So
 any web page and any user of the machine could run commands as the developer. `_SERVICES` are those
-that only store and deliver. Requests of other sites' pages are rejected by the rules of
-`http/origin_policy.py`, except that a link is no exception: SQS sends messages by GET, too.
+that only store and deliver. Requests from pages of other sites are rejected by the rules of
+`http/origin_policy.py`. Links on such pages are rejected as well, because SQS also sends messages
+by GET.
 
 A service that is killed leaves the emulator running, with every message in it. The next service of
 the same project finds it. If none comes within a minute, the process stops, except in a cluster.
@@ -88,7 +89,7 @@ def _changes_data(scope: Scope) -> bool:
 
 
 def _reason_to_reject(scope: Scope) -> str:
-    """Return why a request is not one of this machine's programs or pages, or nothing."""
+    """Return why a request is not from this machine's programs or pages, empty if it is."""
     headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
     hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     if any(not _is_own(host, any_address=True) for host in hosts):

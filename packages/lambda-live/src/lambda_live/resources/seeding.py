@@ -87,9 +87,7 @@ def put_items(aws: AwsClients, table: str, found: Any, place: object) -> list[bo
         try:
             typed = {name: TypeSerializer().serialize(value) for name, value in item.items()}
         except (ArithmeticError, TypeError) as error:
-            message = (
-                f"{place}: DynamoDB cannot store {item}: {error}; it has 38 digits for a number"
-            )
+            message = f"{place}: DynamoDB cannot store {item}: {error}; use at most 38 digits"
             raise SeedError(message) from error
         before = aws.call_now(
             "dynamodb", "put_item", TableName=table, Item=typed, ReturnValues="ALL_OLD"

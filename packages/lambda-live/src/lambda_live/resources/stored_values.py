@@ -54,7 +54,7 @@ def read_values(aws: AwsClients, stored: StoredValues) -> bool:
             else:
                 value = _read(aws, reference)
         except (*AwsError, ValueError, LookupError, AttributeError):  # or the secret is no object
-            continue  # the template's notice says that there is none
+            continue  # the template's notice reports it
         if value is not None:
             found[reference] = value
     has_changed = not found.items() <= stored.values.items()

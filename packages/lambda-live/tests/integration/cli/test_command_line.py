@@ -393,10 +393,16 @@ def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) 
     [
         (
             "serverless.yml",
-            "serverless.yml is of Serverless Framework, which is not read; run `s",
+            "found serverless.yml, but Serverless Framework is not supported; run `s",
         ),
-        (".chalice/config.json", ".chalice/config.json is of Chalice, which is not read; run `cha"),
-        ("infra/main.tf", "infra/main.tf is of Terraform, which is not read; run `lambda-live MOD"),
+        (
+            ".chalice/config.json",
+            "found .chalice/config.json, but Chalice is not supported; run `cha",
+        ),
+        (
+            "infra/main.tf",
+            "found infra/main.tf, but Terraform is not supported; run `lambda-live MOD",
+        ),
     ],
 )
 def test_project_of_another_framework_names_the_command_that_helps(

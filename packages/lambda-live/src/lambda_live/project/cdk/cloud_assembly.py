@@ -42,7 +42,7 @@ def app_of_assembly(assembly: Path) -> Path:
 
 
 def assembly_files(app: Path, template: Path | None) -> tuple[Path, ...]:
-    """Return the files that define an app, to copy into an image; none without CDK."""
+    """Return the files that define a CDK app, to copy into an image."""
     assembly = template and assembly_folder(template)
     return (app / _APP, assembly) if assembly else ()
 

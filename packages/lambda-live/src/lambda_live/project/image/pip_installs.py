@@ -96,7 +96,7 @@ def _commands(script: str) -> Iterator[list[str]]:
 
 
 def _pip_arguments(words: Sequence[str]) -> list[str] | None:
-    """Return the arguments of `pip install`, none of another pip command, or None."""
+    """Return the arguments of `pip install`; an empty list for other pip commands, else None."""
     for at, word in enumerate(words[:5]):
         if _PIP.fullmatch(PurePosixPath(word).name) and (at == 0 or words[at - 1] in ("-m", "uv")):
             rest = list(words[at + 1 :])

@@ -155,7 +155,7 @@ def _authorizer(
 
 
 def _user_pools(properties: Properties, key: str) -> tuple[str, ...]:
-    """Return the issuers of the user pools whose ARNs a property lists, none if one is unknown."""
+    """Return the issuers of the user pools whose ARNs a property lists, if all are known."""
     parts = (each.split(":") for each in _known(properties, key))
     return tuple(
         f"https://cognito-idp.{region}.amazonaws.com/{pool.removeprefix('userpool/')}"
@@ -164,7 +164,7 @@ def _user_pools(properties: Properties, key: str) -> tuple[str, ...]:
 
 
 def _known(properties: Properties, key: str) -> tuple[str, ...]:
-    """Return a list; none if an item is only known after deployment, because any may be right."""
+    """Return a list, empty if an item is only known after deployment: any value may be right."""
     texts = properties.texts(key)
     return () if any(isinstance(each, Unresolved) for each in texts) else texts
 

@@ -98,16 +98,17 @@ _FRAMEWORKS = (
 
 
 def _other_framework(folder: Path) -> tuple[str, str] | None:
-    """Return what was found of another framework, and the command that helps."""
+    """Return which file of another framework exists, and the command that helps."""
     for patterns, name, hint in _FRAMEWORKS:
         for pattern in patterns:
             if (found := next(iter(sorted(folder.glob(pattern))), None)) is not None:
-                return f"{found.relative_to(folder)} is of {name}, which is not read", hint
+                file = found.relative_to(folder)
+                return f"found {file}, but {name} is not supported", hint
     return None
 
 
 def _hint_about_templates(folder: Path) -> str:
-    """Return which templates of other names or in other folders there are, empty for none."""
+    """Return a hint that lists templates with other names or in other folders, or an empty text."""
     templates = [each for each in _names(folder) if _is_template(folder / each)]
     if templates:
         return f"found {list_names(templates)}; choose one with --template {templates[0]}"

@@ -72,7 +72,7 @@ class ForEach:
         result.put(key, item, line)
 
     def _expanded(self, key: str, loop: Value, line: int) -> list[Object]:
-        """Return the results of a loop; none, with a record, if it is invalid."""
+        """Return the results of a loop. Record an invalid loop, and return an empty list."""
         try:
             self._check_transform(line)
             return list(self._expand_loop(key, loop, line))

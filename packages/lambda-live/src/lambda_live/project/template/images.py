@@ -30,7 +30,7 @@ def is_image(resource: Resource) -> bool:
 
 
 def dockerfile_of(resource: Resource) -> Path | None:
-    """Return the Dockerfile of an image, even if it does not exist; None if none is named."""
+    """Return the Dockerfile that the template names, existing or not."""
     context = _context(resource) if is_image(resource) else None
     return context and _dockerfile(resource, context)
 

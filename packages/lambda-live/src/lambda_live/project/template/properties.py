@@ -52,7 +52,7 @@ class Properties:
         return referenced_id(self.stack.intrinsics.without_conditions(self._raw(key)))
 
     def resource(self, key: str) -> "Resource":
-        """Return the resource that the value refers to; if there is none, one without a type."""
+        """Return the resource that the value refers to; a missing one has an empty type."""
         return self.stack.referenced(self._raw(key))
 
     def quiet_text(self, key: str) -> str:

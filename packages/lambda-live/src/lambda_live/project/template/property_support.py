@@ -1,8 +1,8 @@
 """
 Which properties and resources of a template have an effect here.
 
-A property is read, has no effect on one machine, or is reported. Nothing else is silent: AWS
-rejects unknown properties.
+A property that has an effect on AWS but not here is reported. Unknown properties are reported as
+well, because AWS rejects them.
 """
 
 from collections.abc import Mapping

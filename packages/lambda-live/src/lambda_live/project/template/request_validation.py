@@ -115,7 +115,7 @@ def _validation(required: Iterator[str], schemas: Mapping[str, str]) -> RequestV
 def _valid(
     properties: Properties, key: str, media_type: str, schema: dict[str, Any]
 ) -> dict[str, str]:
-    """Return a schema by its media type, or nothing if it is invalid, which is reported."""
+    """Return a schema by its media type. Report an invalid one, and return an empty mapping."""
     text = json.dumps(schema)
     try:
         compile_schema(text)

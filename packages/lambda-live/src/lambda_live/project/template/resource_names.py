@@ -121,7 +121,7 @@ class ResourceNames:
         return as_text(value) or generated
 
     def type_of(self, logical_id: str) -> str:
-        """Return the type of a resource, empty if there is none."""
+        """Return the type of a resource, or an empty text."""
         return as_text(_member(self._resources, logical_id, "Type"))
 
     def _generated_name(self, kind: str, logical_id: str) -> str:

@@ -152,7 +152,7 @@ class Stack:
                     yield each
 
     def referenced(self, value: Value) -> Resource:
-        """Return the resource of any stack that a value refers to; if none, one without a type."""
+        """Return the resource that a value refers to; a missing one has an empty type."""
         logical_id = referenced_id(self.intrinsics.without_conditions(value)) or ""
         if self.context.path and logical_id in self.document.section("Parameters"):
             passed = self.intrinsics.quiet_text(value)
