@@ -58,6 +58,7 @@ def refusal(folder: Path, text: str) -> str:
         ("Resources: {}\n", 1, "the template has no function; add a resource with Type:"),
         ("Resources:\n\tA: 1\n", 2, "the line is indented with a tab; use spaces"),
         ("Resources: {a\n", 2, "invalid YAML: "),
+        ("Resources:\n<<<<<<< HEAD\n=======\n>>>>>>> x\n", 2, "a merge conflict is not resolved"),
         ("Resources: &a\n  b: *a\n", 1, "an alias contains itself, or the values are"),
         ("Resources: " + "[" * 5000 + "]" * 5000, 1, "an alias contains itself, or the values are"),
         ("? [a]\n: b\n", 1, "a key must be text; write NAME: …"),

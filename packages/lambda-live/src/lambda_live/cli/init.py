@@ -4,6 +4,7 @@
 Nothing is overwritten. The event has an expected response, so that it is a check, too.
 """
 
+import contextlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -80,14 +81,17 @@ def main(arguments: Sequence[str]) -> None:
     existing = [name for name in (*TEMPLATE_NAMES, *_FILES) if (folder / name).exists()]
     if existing:
         parser.error(f"{folder / existing[0]} exists; nothing was written")
-    for name, text in _FILES.items():
-        path = folder / name
-        try:
+    paths = [folder / name for name in _FILES]
+    try:
+        for path, text in zip(paths, _FILES.values(), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            parser.error(f"cannot write {path}: {error.strerror}")
-        sys.stdout.write(f"wrote {path}\n")
+    except OSError as error:
+        for each in paths:  # else the next attempt finds them
+            with contextlib.suppress(OSError):
+                each.unlink()
+        parser.error(f"cannot write {path}: {error.strerror}; nothing was written")
+    sys.stdout.write("".join(f"wrote {each}\n" for each in paths))
     sys.stdout.write(
         _NEXT.format(enter="" if folder == Path() else f"cd {shlex.quote(str(folder))} && ")
     )

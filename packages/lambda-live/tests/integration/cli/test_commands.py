@@ -117,6 +117,15 @@ def test_init_writes_project_that_runs(tmp_path: Path) -> None:
     assert again.stderr == "lambda-live: template.yaml exists; nothing was written\n"
 
 
+def test_init_leaves_no_files_if_it_cannot_write_all(tmp_path: Path) -> None:
+    (tmp_path / "hello").write_text("")
+
+    failed = run("init", folder=tmp_path)
+
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert [each.name for each in tmp_path.iterdir()] == ["hello"]
+
+
 @pytest.mark.parametrize("event", ["hello", "hello.json", "events/hello.json"])
 def test_invoke_finds_event(service: LambdaService, event: str) -> None:
     invoked = invoke(service, event)
