@@ -82,15 +82,15 @@ def main(arguments: Sequence[str]) -> None:
     if existing:
         parser.error(f"{folder / existing[0]} exists; nothing was written")
     paths = [folder / name for name in _FILES]
-    try:
-        for path, text in zip(paths, _FILES.values(), strict=True):
+    for path, text in zip(paths, _FILES.values(), strict=True):
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        for each in paths:  # else the next attempt finds them
-            with contextlib.suppress(OSError):
-                each.unlink()
-        parser.error(f"cannot write {path}: {error.strerror}; nothing was written")
+        except OSError as error:
+            for each in paths:  # else the next attempt finds them
+                with contextlib.suppress(OSError):
+                    each.unlink()
+            parser.error(f"cannot write {path}: {error.strerror}; nothing was written")
     sys.stdout.write("".join(f"wrote {each}\n" for each in paths))
     sys.stdout.write(
         _NEXT.format(enter="" if folder == Path() else f"cd {shlex.quote(str(folder))} && ")

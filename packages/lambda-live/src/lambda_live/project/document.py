@@ -119,8 +119,8 @@ def _parse(text: str) -> yaml.Node | None:
 def syntax_error(path: Path, text: str, error: yaml.YAMLError) -> TemplateError:
     """Return a syntax error of a YAML file, with its line."""
     if conflict := re.search("^<<<<<<< ", text, re.MULTILINE):
-        line = text.count("\n", 0, conflict.start()) + 1
-        return TemplateError(path, line, "a merge conflict is not resolved", "resolve it")
+        at = text.count("\n", 0, conflict.start()) + 1
+        return TemplateError(path, at, "a merge conflict is not resolved", "resolve it")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else None
     lines = (text.splitlines() or [""])[mark.line : mark.line + 1] if mark else []

@@ -577,3 +577,28 @@ def test_reload_takes_the_same_time_in_terminal_page_and_metrics(
             if line.startswith("lambda_reload_duration_seconds_sum")
         )
         assert format_duration(milliseconds) == text[1]
+
+
+def test_direction_marks_are_escaped(service: LambdaService, page: Page) -> None:
+    service.invoke({"message": "\u202egnp.exe"}, {"X-Lambda-Live-Event": "marks"})
+
+    row(page, "marks").click()
+
+    expect(page.get_by_text(r'"message": "\u202egnp.exe"').first).to_be_visible()
+
+
+def test_link_with_an_invalid_percent_sign_opens_the_page(
+    service: LambdaService, page: Page
+) -> None:
+    page.goto(f"{service.admin_url}/#/functions/%E0%A4%A")
+    page.reload()
+
+    expect(page.get_by_role("heading", name="Function", exact=True)).to_be_visible()
+
+
+def test_key_without_effect_says_why(page: Page) -> None:
+    page.keyboard.press("c")
+    expect(page.get_by_text("--after-reload 'lambda-live check'")).to_be_in_viewport()
+
+    page.keyboard.press("d")
+    expect(page.get_by_text("The template has no queues")).to_be_in_viewport()

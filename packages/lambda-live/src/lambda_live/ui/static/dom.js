@@ -1,5 +1,9 @@
 // Creates elements from plain data. Text is always inserted as text: a function's output can't become markup.
 
+// With these marks a text reads differently from what it is: https://trojansource.codes. The terminal escapes them, too.
+const DIRECTION_MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
+const escaped = (mark) => `\\u${mark.charCodeAt(0).toString(16)}`;
+
 export const $ = (id) => document.getElementById(id);
 
 export function h(tag, attributes, ...children) {
@@ -17,7 +21,8 @@ function fill(element, attributes, children) {
     else if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  const shown = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...shown.map((child) => (typeof child === "string" ? child.replace(DIRECTION_MARKS, escaped) : child)));
   return element;
 }
 

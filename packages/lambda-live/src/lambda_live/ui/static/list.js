@@ -120,15 +120,18 @@ function showCount() {
   const shown = passing().length;
   const total = state.rows.size;
   const more = omitted ? ` · ${omitted.toLocaleString()} omitted` : "";
-  $("count").textContent = (shown === total ? `${total}` : `${shown} of ${total}`) + more;
-  $("count").title = $("count").textContent;
+  const part = isFiltered() ? `${shown} of ${total}` : `${shown} · ${total - shown} hidden`;
+  $("count").textContent = (shown === total ? `${total}` : part) + more;
+  $("count").title = filter.checks ? $("count").textContent : `${$("count").textContent}; the switch Checks shows checks and replays`;
   $("empty").hidden = [...nodes.keys()].some((id) => state.rows.get(id)?.kind === "invocation");
   if (!$("empty").hidden) $("empty").replaceChildren(...emptyState(shown === 0));
 }
 
+const isFiltered = () => filter.text || filter.outcome !== "all" || filter.function;
+
 function emptyState(nothingShown) {
   const invocations = [...state.rows.values()].filter((row) => row.kind === "invocation");
-  if (filter.text || filter.outcome !== "all" || filter.function) {
+  if (isFiltered()) {
     const clear = h("button", { type: "button", onclick: clearFilter }, "Clear filter");
     return nothingShown || invocations.length ? [h("h2", {}, "No invocations match this filter"), clear] : [];
   }

@@ -20,6 +20,7 @@ const SHORTCUTS = [
   ["r", "replay after save on or off"], ["l", "functions"], ["d", "resources (data)"], ["/", "filter"], ["f", "failed only"], ["h", "show or hide checks"], ["g G", "newest, oldest"], ["?", "show shortcuts"],
 ];
 
+const NOTICE_MS = 5000;
 const MAX_FUNCTION_BUTTONS = 4; // above this number, functions are summarised
 
 let latestRequest = 0; // responses of older requests are ignored
@@ -30,8 +31,19 @@ function announce(text) {
 }
 
 function showError(error) {
+  const bar = pane.hidden ? null : pane.querySelector(".bar");
+  if (!bar) { notify(error.message); return; }
   announce(error.message);
-  pane.querySelector(".bar")?.after(h("p", { class: "problem", role: "alert" }, error.message));
+  bar.after(h("p", { class: "problem", role: "alert" }, error.message));
+}
+
+// Announces a text, and shows it for a moment.
+let noticeTimer;
+function notify(text) {
+  announce(text);
+  $("announcement").className = "notice";
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => { $("announcement").className = "visually-hidden"; }, NOTICE_MS);
 }
 
 // `reason` says why the button is disabled, if it is.
@@ -66,8 +78,8 @@ async function load(path, replace, find, render) {
     navigate(path, { replace });
     render(found);
   } catch (error) {
-    announce(error.message);
     if (replace && number === latestRequest) showMissing(error);
+    else showError(error);
   }
 }
 
@@ -98,7 +110,7 @@ function openFunctions({ replace = false } = {}) {
 }
 
 async function openResources(id = "", { replace = false } = {}) {
-  if (!state.hasResources) return;
+  if (!state.hasResources) { notify("The template has no queues, tables, buckets or other resources."); return; }
   await load(id ? `resources/${encodeURIComponent(id)}` : "resources", replace, resourcesView, (view) => {
     opened = {};
     show(actionBar(), view);
@@ -204,16 +216,16 @@ function saveAsCheck() {
 }
 
 async function runChecks() {
-  if (!state.canCheck) return;
+  if (!state.canCheck) { notify("Start the service with --after-reload 'lambda-live check' to run checks."); return; }
   await request("POST", "checks").catch(showError);
 }
 
 // Saves the responses that the opened result of the checks shows as the expected ones.
 async function accept() {
-  if (!opened?.row?.canAccept) { announce("Open a failed result of the checks to accept its responses."); return; }
+  if (!opened?.row?.canAccept) { notify("Open a failed result of the checks to accept its responses."); return; }
   try {
     await request("POST", `rows/${opened.row.id}/accept`);
-    announce("Accepted. The checks run again.");
+    notify("Accepted. The checks run again.");
   } catch (error) {
     showError(error);
   }
