@@ -5,6 +5,7 @@ The emulator sends each notification to an internal queue, one for each event so
 leaves that queue when its invocation has an outcome, so a notification outlives a killed service.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
@@ -162,6 +163,11 @@ class NotificationPoller:
         if self.source.kind == "S3":
             if not message.get("Records"):
                 return None
+            for record in message["Records"]:
+                record["eventVersion"] = "2.1"
+                if record["eventName"].startswith("ObjectRemoved:"):
+                    for name in ("size", "eTag"):
+                        record["s3"]["object"].pop(name, None)
             return json.dumps(message).encode()
         return json.dumps({"Records": [_sns_record(message, self.subscription)]}).encode()
 
