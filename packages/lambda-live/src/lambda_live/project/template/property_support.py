@@ -7,18 +7,34 @@ well, because AWS rejects them.
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from lambda_live.project.template.application import Application
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.property_names import (
-    EVENTS,
-    NOT_IN_GLOBALS,
-    RESOURCES,
-    TEMPLATE,
-    Names,
-)
 from lambda_live.project.template.stack import FUNCTIONS, MACRO, Resource, Stack
 
+type _Names = Mapping[str, "_Names"]
+"""Property names as a tree: a name leads to the names below it, `*` stands for any name."""
+
+
+def _tree(value: Any) -> _Names:
+    """Return the names in a text, in the items of a list, or in a mapping by their parents."""
+    if isinstance(value, str):
+        return {name: {} for name in value.split()}
+    if isinstance(value, list):
+        return {name: below for item in value for name, below in _tree(item).items()}
+    return {name: _tree(below) for name, below in value.items()}
+
+
+def _read_names() -> Mapping[str, _Names]:
+    text = Path(__file__).with_name("property_names.yaml").read_text(encoding="utf-8")
+    return _tree(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506  # both are safe
+
+
+_KNOWN = _read_names()
 _SIMILARITY = 0.7
 
 _FUNCTION_REPORTS = {
@@ -67,10 +83,10 @@ def skip_unsupported(application: Application) -> None:
 
 def report_properties(each: Resource) -> None:
     """Report the properties that are unknown, or that have no effect here but have on AWS."""
-    _report_unknown(each.properties, RESOURCES.get(each.type, {}))
+    _report_unknown(each.properties, _KNOWN["resources"].get(each.type, {}))
     if each.type in FUNCTIONS:
         for _, event in each.properties.section("Events").sections():
-            names = {"Type": {}, "Properties": EVENTS.get(event.text("Type") or "", {})}
+            names = {"Type": {}, "Properties": _KNOWN["events"].get(event.text("Type") or "", {})}
             _report_unknown(event, names)
     if each.type in _REPORTS:
         report(each.properties, _REPORTS[each.type])
@@ -87,14 +103,14 @@ def report(properties: Properties, reports: Mapping[str, str]) -> None:
 
 def report_sections(stack: Stack) -> None:
     """Report the unknown keys of a template, of its `Globals` and of its resources."""
-    _report_unknown(Properties(stack.document.root, stack), TEMPLATE)
-    for section, names in NOT_IN_GLOBALS.items():
+    _report_unknown(Properties(stack.document.root, stack), _KNOWN["template"])
+    for section, names in _KNOWN["not-in-globals"].items():
         general = stack.globals_for(section)
         for key in filter(names.__contains__, general.raw):
             general.note(key, f"AWS rejects {key} in Globals; write it below each resource")
 
 
-def _report_unknown(properties: Properties, names: Names) -> None:
+def _report_unknown(properties: Properties, names: _Names) -> None:
     """Report the keys that AWS does not know, also those below known ones."""
     for key in properties.raw if names else ():
         if key.startswith("Fn::") or key == "Ref":
