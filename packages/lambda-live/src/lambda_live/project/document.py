@@ -105,6 +105,7 @@ def load_document(path: Path, *, is_included: bool = False) -> Document:
     return Document(path, root, tuple(reader.notices))
 
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OPTIONAL_SECTIONS = ("Conditions", "Globals", "Mappings", "Outputs", "Parameters")
 _SURROGATES = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
 
@@ -113,7 +114,12 @@ def _parse(text: str) -> yaml.Node | None:
     if text.lstrip().startswith("{"):
         # JSON is YAML, except that YAML has no surrogate pairs.
         text = _SURROGATES.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), text)
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_node()
+    return _LOADER(text).get_single_node()
+
+
+def load_table(file: Path) -> Any:
+    """Return the values of a YAML file that is part of this package."""
+    return yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # noqa: S506  # a safe one
 
 
 def syntax_error(path: Path, text: str, error: yaml.YAMLError) -> TemplateError:

@@ -10,8 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lambda_live.project.document import load_table
 from lambda_live.project.template.application import Application
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.stack import FUNCTIONS, MACRO, Resource, Stack
@@ -29,12 +28,7 @@ def _tree(value: Any) -> _Names:
     return {name: _tree(below) for name, below in value.items()}
 
 
-def _read_names() -> Mapping[str, _Names]:
-    text = Path(__file__).with_name("property_names.yaml").read_text(encoding="utf-8")
-    return _tree(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506  # both are safe
-
-
-_KNOWN = _read_names()
+_KNOWN = _tree(load_table(Path(__file__).with_name("property_names.yaml")))
 _SIMILARITY = 0.7
 
 _FUNCTION_REPORTS = {

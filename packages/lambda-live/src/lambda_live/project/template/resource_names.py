@@ -1,27 +1,19 @@
 """The names, ARNs and attributes of a template's resources."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from lambda_live.model.function import Account
 from lambda_live.project.cdk.stacks import construct_ids
-from lambda_live.project.document import Document, Object, Value
+from lambda_live.project.document import Document, Object, Value, load_table
 from lambda_live.project.template.values import Unresolved, as_text
 
-# Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
-_MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
+_TYPES: Mapping[str, Mapping[str, str]] = load_table(
+    Path(__file__).with_name("resource_names.yaml")
+)
+_FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{name}"
 _BUCKET = "AWS::S3::Bucket"
-_LAYER_ARN = "arn:{partition}:lambda:{region}:{account}:layer:{name}:1"
-_SECRETS = "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}"
-_REFS = {
-    "AWS::Lambda::LayerVersion": _LAYER_ARN,
-    "AWS::Serverless::LayerVersion": _LAYER_ARN,
-    "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
-    "AWS::SecretsManager::Secret": _SECRETS,
-    "AWS::SQS::Queue": "https://sqs.{region}.{suffix}/{account}/{name}",
-    "AWS::StepFunctions::StateMachine": _MACHINE_ARN,
-    "AWS::Serverless::StateMachine": _MACHINE_ARN,
-}
 _GENERATED = re.compile(
     r"AWS::("
     r"(Cognito|EC2|EFS|AppConfig|Batch|Bedrock|ElasticLoadBalancingV2)::\w+"
@@ -35,54 +27,6 @@ _GENERATED = re.compile(
 )
 """Types whose Ref is an ID or an ARN that AWS generates."""
 
-_IMPLICIT = ("ServerlessRestApi", "ServerlessHttpApi")
-"""The APIs that SAM adds for events."""
-
-_FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{name}"
-_TABLE_ARN = "arn:{partition}:dynamodb:{region}:{account}:table/{name}"
-_STREAM_LABEL = "2024-01-01T00:00:00.000"
-"""AWS's label is the time at which the stream was enabled."""
-
-_ARNS = {
-    "AWS::DynamoDB::GlobalTable": _TABLE_ARN,
-    "AWS::DynamoDB::Table": _TABLE_ARN,
-    "AWS::Events::EventBus": "arn:{partition}:events:{region}:{account}:event-bus/{name}",
-    "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{name}",
-    "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{name}",
-    "AWS::Kinesis::Stream": "arn:{partition}:kinesis:{region}:{account}:stream/{name}",
-    "AWS::Lambda::Function": _FUNCTION_ARN,
-    "AWS::S3::Bucket": "arn:{partition}:s3:::{name}",
-    "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
-    "AWS::Serverless::Function": _FUNCTION_ARN,
-    "AWS::Serverless::SimpleTable": _TABLE_ARN,
-}
-_ATTRIBUTES = {
-    # the resource of the path /, which has no name
-    ("AWS::ApiGateway::RestApi", "RootResourceId"): "{name}",
-    ("AWS::DynamoDB::GlobalTable", "StreamArn"): f"{_TABLE_ARN}/stream/{_STREAM_LABEL}",
-    ("AWS::DynamoDB::Table", "StreamArn"): f"{_TABLE_ARN}/stream/{_STREAM_LABEL}",
-    ("AWS::SQS::Queue", "QueueName"): "{name}",
-    ("AWS::SQS::Queue", "QueueUrl"): _REFS["AWS::SQS::Queue"],
-    ("AWS::SNS::Topic", "TopicName"): "{name}",
-    ("AWS::SecretsManager::Secret", "Id"): _REFS["AWS::SecretsManager::Secret"],
-    ("AWS::SNS::Topic", "TopicArn"): _REFS["AWS::SNS::Topic"],
-    **{((kind), "Arn"): arn for kind, arn in (_REFS | _ARNS).items() if arn.startswith("arn")},
-}
-_NAME_PROPERTIES = {
-    "AWS::DynamoDB::GlobalTable": "TableName",
-    "AWS::Events::EventBus": "Name",
-    "AWS::Kinesis::Stream": "Name",
-    "AWS::Lambda::Alias": "Name",
-    "AWS::Lambda::LayerVersion": "LayerName",
-    "AWS::Events::Rule": "Name",
-    "AWS::SSM::Parameter": "Name",
-    "AWS::Scheduler::Schedule": "Name",
-    "AWS::SecretsManager::Secret": "Name",
-    "AWS::Serverless::LayerVersion": "LayerName",
-    "AWS::Serverless::SimpleTable": "TableName",
-    "AWS::StepFunctions::StateMachine": "StateMachineName",
-    "AWS::Serverless::StateMachine": "Name",
-}
 _NAME = re.compile(r"[\w.-]+")
 _ALIAS, _VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Version"
 _SAM_FUNCTION = "AWS::Serverless::Function"
@@ -111,7 +55,7 @@ class ResourceNames:
             return self._new_names[logical_id]
         resource, kind = self._resources.get(logical_id), self.type_of(logical_id)
         generated = self._generated_name(kind, logical_id)
-        key = _NAME_PROPERTIES.get(kind, f"{kind.rpartition('::')[2]}Name")
+        key = _TYPES.get(kind, {}).get("name", f"{kind.rpartition('::')[2]}Name")
         value = self._resolve(_member(resource, "Properties", key))
         if isinstance(value, Unresolved):
             if not _NAME.fullmatch(value):
@@ -153,7 +97,7 @@ class ResourceNames:
             return self._published_arn(logical_id)
         if _GENERATED.fullmatch(kind):
             return None
-        return self._format(_REFS.get(kind, "{name}"), logical_id)
+        return self._format(_TYPES.get(kind, {}).get("Ref", "{name}"), logical_id)
 
     def attribute(self, logical_id: str, attribute: str) -> str | None:
         """Return what `GetAtt` returns, or None if it does not follow from the name."""
@@ -161,7 +105,8 @@ class ResourceNames:
         if (kind, attribute) in _PUBLISHED_ATTRIBUTES:
             arn = self._published_arn(logical_id)
             return arn.rpartition(":")[2] if attribute == "Version" else arn
-        if pattern := _ATTRIBUTES.get((kind, attribute)):
+        pattern = _TYPES.get(kind, {}).get(attribute)
+        if pattern and attribute not in ("Ref", "name"):
             return self._format(pattern, logical_id)
         return self.generated_by_sam(f"{logical_id}.{attribute}")
 
