@@ -23,7 +23,7 @@ from lambda_live.cli.parser import CommandParser, fail, service_url
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import Account
 from lambda_live.model.resources import INTERNAL_QUEUES
-from lambda_live.model.text_files import read_file
+from lambda_live.model.text_files import is_given, read_file
 from lambda_live.resources import seeding
 from lambda_live.resources.aws import AwsClients
 from lambda_live.resources.emulator import running_emulator
@@ -44,12 +44,14 @@ def _parser() -> CommandParser:
     parser = CommandParser("aws", description, usage=_USAGE)
     add = parser.add_argument
     actions = ("send", "put", "seed", "fire", "reset")
-    add("action", nargs="?", choices=actions, help="reset deletes all data")
+    what = "send, put, seed, fire or reset; reset deletes all data"
+    add("action", nargs="?", metavar="ACTION", choices=actions, help=what)
     add("target", nargs="?", help="a queue, a table, s3://BUCKET/KEY, a folder or a schedule")
     add("file", nargs="?", type=Path, help="the message, the item or the object")
     add("--group", default="", help="the message group, for FIFO queues")
     add(
         "--admin-url",
+        metavar="URL",
         type=service_url,
         default=default_url(),
         help="the service's admin port, for `fire` and `reset` [%(default)s]",
@@ -126,9 +128,10 @@ def main(arguments: Sequence[str]) -> None:
     parser = _parser()
     options = parser.parse(arguments)
     if options.action is None or (options.target is None and options.action != "reset"):
-        parser.error("name what to do, such as `send QUEUE FILE`; see --help")
+        missing = f"{options.action} needs a target" if options.action else "name what to do"
+        parser.error(f"{missing}, such as `send QUEUE FILE`; see --help")
     if options.action in ("send", "put"):
-        if options.file is None or not options.file.is_file():
+        if options.file is None or not is_given(options.file):
             parser.error(f"{options.action} needs a file: {options.file or 'FILE'} does not exist")
     elif options.action == "seed" and not Path(options.target).is_dir():
         parser.error(f"{options.target} is not a folder")

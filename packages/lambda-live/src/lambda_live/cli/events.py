@@ -46,7 +46,9 @@ def _addressee(event: Path, names: Sequence[str]) -> str:
 
 def _generate(arguments: Sequence[str]) -> None:
     parser = CommandParser("events generate", "Print a sample event for the current folder.")
-    parser.add_argument("kind", choices=sample_kinds(), help="what sends the event")
+    kinds = sample_kinds()
+    what = f"what sends the event: {', '.join(kinds)}"
+    parser.add_argument("kind", metavar="KIND", choices=kinds, help=what)
     kind = parser.parse(arguments).kind
     template = load_template(Path.cwd())
     account = account_of(Path.cwd())
