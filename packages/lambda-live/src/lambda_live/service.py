@@ -431,5 +431,5 @@ def _log_urls(
 def _is_open_page(route: Route) -> bool:
     """Return whether a GET request without a token reaches the route."""
     is_plain = route.path.startswith("/") and "{" not in route.path
-    is_open = route.authorizer is None and route.api_key is None
+    is_open = route.authorizer is None and route.api_key is None and route.is_proxy
     return is_plain and is_open and route.method in ("GET", "ANY")

@@ -98,6 +98,8 @@ class ApiGateway:
 
     async def _invoke(self, match: RouteMatch, request: Request) -> Response:
         scope, invocation = request.scope, request.invocation
+        if not match.route.is_proxy:
+            return _message(501, "lambda-live has no integrations of type AWS; use AWS_PROXY")
         try:
             body = await read_body(scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
         except BodyTooLargeError:

@@ -109,6 +109,9 @@ class Route:
     authorizer: Authorizer | None
     cors: Cors | None
     is_rest: bool = False
+    is_proxy: bool = True
+    """Whether the request becomes an event as it is; mapping templates are not supported."""
+
     preflight_authorizer: Authorizer | None = None
     timeout: float | None = None
     stage: str = "$default"

@@ -297,7 +297,8 @@ def test_parameter_mappings_are_reported(apis: LambdaService) -> None:
 def test_integrations_that_aws_runs_differently_are_reported(apis: LambdaService) -> None:
     custom = apis.request("PATCH", "/notes", b"x")
 
-    assert (custom.status, custom.json()) == (403, {"message": "Missing Authentication Token"})
+    message = "lambda-live has no integrations of type AWS; use AWS_PROXY"
+    assert (custom.status, custom.json()) == (501, {"message": message})
     line = TEMPLATE[: TEMPLATE.index("patch:")].count("\n") + 1
     for notice in (
         f"template.yaml:{line}: the integration type AWS, with mapping templates, is not supported",

@@ -163,8 +163,6 @@ class RestApiIntegration(Integration):
     @override
     def route(self) -> Route | None:
         method = self.owner.properties
-        if not is_proxy(self.properties, "IntegrationHttpMethod"):
-            return None
         report_mappings(self.properties)
         return Route(
             api=self.api.qualified_id,
@@ -174,6 +172,7 @@ class RestApiIntegration(Integration):
             authorizer=authorizers.for_method(method),
             cors=_options_cors(self.owner),
             is_rest=True,
+            is_proxy=is_proxy(self.properties, "IntegrationHttpMethod"),
             timeout=integration_timeout(self.properties, rest=True),
             api_key=api_keys.for_method(method),
             validation=request_validation.for_method(method),

@@ -105,8 +105,6 @@ class _Operation(Integration):
 
     @override
     def route(self) -> Route | None:
-        if self._rest and not is_proxy(self.properties, "HttpMethod"):
-            return None
         report_mappings(self.properties)
         check_path(self._body.section("paths"), self._key, self._path)
         payload_format = self.properties.choice("PayloadFormatVersion", "1.0", "2.0")
@@ -118,6 +116,7 @@ class _Operation(Integration):
             authorizer=self._authorizer(),
             cors=self._rest_cors() if self._rest else self._http_cors(),
             is_rest=self._rest,
+            is_proxy=not self._rest or is_proxy(self.properties, "HttpMethod"),
             timeout=integration_timeout(self.properties, rest=self._rest),
             **self.stage,
         )
