@@ -68,10 +68,7 @@ def default_template(
         raise TemplateError(folder, None, f"invalid handler {handler!r}", "use MODULE.FUNCTION")
     if not module_path(folder, handler):
         problem = f"no template.yaml or {module.replace('.', '/')}.py found"
-        hint = _hint_about_templates(folder) or _HINT
-        if hint is _HINT and (other := _other_framework(folder)) is not None:
-            problem, hint = other
-        raise TemplateError(folder, None, problem, hint)
+        raise TemplateError(folder, None, *_advice(folder, problem, _HINT))
     only = FunctionSpec("function", "function", None, handler, folder, "python3.12")
     return Template(None, (only,))
 
@@ -95,6 +92,13 @@ _FRAMEWORKS = (
     (("zappa_settings.json", "zappa_settings.toml"), "Zappa", "run `lambda-live MODULE.FUNCTION`"),
 )
 """Files of other frameworks, and the command that leads from them to a function."""
+
+
+def _advice(folder: Path, problem: str, hint: str) -> tuple[str, str]:
+    """Return the problem and the hint, or better ones if there are other templates or files."""
+    if better := _hint_about_templates(folder):
+        return problem, better
+    return _other_framework(folder) or (problem, hint)
 
 
 def _other_framework(folder: Path) -> tuple[str, str] | None:
@@ -154,7 +158,7 @@ def _dockerfile_template(folder: Path, dockerfile: Path, build_dir: Path | None)
     except (UnsupportedFunctionError, OSError, TemplateError, ValueError) as error:
         problem = f"no template.yaml found, and the Dockerfile does not define a function: {error}"
         hint = "add a template.yaml, or name the handler (MODULE.FUNCTION)"
-        raise TemplateError(folder, None, problem, hint) from error
+        raise TemplateError(folder, None, *_advice(folder, problem, hint)) from error
     runtime = image.runtime or SERVICE_INTERPRETER.runtime
     only = FunctionSpec(
         "function", "function", None, image.handler, image.root, runtime, image=image
