@@ -14,7 +14,7 @@ from lambda_live.functions.function import Function
 from lambda_live.functions.load_slots import LoadSlots
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration, split_qualifier
-from lambda_live.model.invocation import InitReport
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.model.requirements import PackageState
 from lambda_live.model.reserved_variables import placeholder_credentials
 from lambda_live.model.service import ServiceSettings
@@ -34,7 +34,11 @@ _CALLS_FAIL = (
 
 
 class _CredentialsCheck(Listener):
-    """Warns if a function imports boto3, and has neither an emulator nor credentials."""
+    """
+    Warns if a function has neither an emulator nor credentials, and uses boto3.
+
+    That is known once its init has imported boto3, or a call has failed or hung in botocore.
+    """
 
     def __init__(self, warn: Callable[[], None]) -> None:
         self._warn = warn
@@ -49,6 +53,12 @@ class _CredentialsCheck(Listener):
     @override
     def on_init_end(self, report: InitReport) -> None:
         if self._calls_fail and any(each.name == "boto3" for each in report.imports):
+            self._warn()
+
+    @override
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
+        frames = result.payload.decode("utf-8", "replace") + "".join(result.stack)
+        if self._calls_fail and result.error_type is not None and "/botocore/" in frames:
             self._warn()
 
 

@@ -108,6 +108,12 @@ def handler(event, context):
     s3.create_bucket(Bucket="files")
     return [each["Name"] for each in s3.list_buckets()["Buckets"]]
 """
+LATE = """
+def handler(event, context):
+    import boto3
+
+    boto3.client("s3", endpoint_url="http://127.0.0.1:9").list_buckets()
+"""
 CALLS_FAIL = "the code imports boto3 without an emulator and credentials"
 ENVIRONMENT = """
 import os
@@ -381,6 +387,15 @@ def test_boto3_without_an_emulator_and_credentials_is_reported_once(
     )
     assert "--resources" in service.wait_for_line(CALLS_FAIL)
     assert len([each for each in service.lines if CALLS_FAIL in each]) == 1
+
+
+def test_boto3_that_fails_in_the_handler_is_reported_without_credentials(
+    start_service: StartService,
+) -> None:
+    service = start_service({"template.yaml": FUNCTION, "code/app.py": LATE}, handler=None)
+    assert not any(CALLS_FAIL in each for each in service.lines)
+    assert service.boto3.invoke(FunctionName="Work", Payload="{}")["FunctionError"]
+    service.wait_for_line(CALLS_FAIL)
 
 
 def test_boto3_with_credentials_or_an_endpoint_is_not_reported(
