@@ -17,6 +17,7 @@ Resources:
       Runtime: python3.12
       CodeUri: worker
       Handler: app.handler
+      Timeout: 30
       Environment: {Variables: {TABLE: !Ref Orders}}
       Events:
         Queue: {Type: SQS, Properties: {Queue: !GetAtt Incoming.Arn}}
