@@ -56,8 +56,8 @@ def test_debugger_stays_attached_over_twenty_saves(workspace: Workspace) -> None
             wait_for_save(workspace)
             message = f"message {number}"
 
-            answer = workspace.invoke(json.dumps({"message": message}).encode())
+            response = workspace.invoke(json.dumps({"message": message}).encode())
 
             assert not continuing.done(), continuing.exception()
-            assert json.loads(answer)["body"] == f"After save {number} it is: '{message}'"
+            assert json.loads(response)["body"] == f"After save {number} it is: '{message}'"
             assert repr(message) in seen

@@ -99,19 +99,19 @@ def test_handler_that_never_returns_times_out() -> None:
 
 @pytest.mark.usefixtures("load")
 def test_handler_that_writes_100000_lines_succeeds() -> None:
-    status, answer = run("write", lines=100_000)
+    status, response = run("write", lines=100_000)
 
-    assert (status, answer["statusCode"]) == (200, 200)
+    assert (status, response["statusCode"]) == (200, 200)
 
 
 @pytest.mark.usefixtures("load")
 def test_response_over_six_megabytes_gets_error_of_aws() -> None:
-    assert run("answer", bytes=7_000_000)[1]["errorType"] == "Function.ResponseSizeTooLarge"
+    assert run("respond", bytes=7_000_000)[1]["errorType"] == "Function.ResponseSizeTooLarge"
 
 
 @pytest.mark.usefixtures("load")
 def test_event_over_six_megabytes_is_rejected() -> None:
-    assert run("answer", bytes=0, padding="x" * 7_000_000)[0] == 413
+    assert run("respond", bytes=0, padding="x" * 7_000_000)[0] == 413
 
 
 # --- faults of clients

@@ -37,7 +37,7 @@ def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
     started.wait_until_green()
 
 
-def answer() -> Any:
+def response() -> Any:
     return json.loads(invoke(URL)[1])
 
 
@@ -62,7 +62,7 @@ def test_save_is_live_in_running_pod(workspace: Workspace) -> None:
 
     workspace.edit(CODE, TEXT, "A message came")
 
-    wait_until(lambda: "A message came" in answer()["body"], "the edit is live", DEADLINE)
+    wait_until(lambda: "A message came" in response()["body"], "the edit is live", DEADLINE)
     assert pods().keys() == before.keys()
 
 
@@ -111,14 +111,14 @@ def test_save_with_syntax_error_turns_live_and_checks_red(tilt: Tilt, workspace:
 
     workspace.write(CODE, f"{code}\ndef broken(:\n")
 
-    wait_until(lambda: "errorType" in answer(), "the function returns the error", DEADLINE)
-    assert answer()["errorType"] == "Runtime.UserCodeSyntaxError"
+    wait_until(lambda: "errorType" in response(), "the function returns the error", DEADLINE)
+    assert response()["errorType"] == "Runtime.UserCodeSyntaxError"
     wait_until(lambda: tilt.statuses()["live"] == "error", "the code is not live", DEADLINE)
     assert f"{CODE}:{len(code.splitlines()) + 2}: SyntaxError" in tilt.log()
     wait_until(lambda: tilt.statuses()["checks"] == "error", "the checks are red", DEADLINE)
     assert "2 events wait for code that loads" in tilt.log()
     workspace.write(CODE, code)
-    wait_until(lambda: "statusCode" in answer(), "the function responds again", DEADLINE)
+    wait_until(lambda: "statusCode" in response(), "the function responds again", DEADLINE)
 
 
 @pytest.mark.usefixtures("tilt")
@@ -135,14 +135,14 @@ def test_killed_pod_loses_no_request() -> None:
 
 def test_save_is_live_in_replacement_of_pod(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit(CODE, TEXT, "A message came")
-    wait_until(lambda: "A message came" in answer()["body"], "the edit is live", DEADLINE)
+    wait_until(lambda: "A message came" in response()["body"], "the edit is live", DEADLINE)
     before = pods()
 
     output("kubectl", "--namespace", "lambda", "delete", "pod", "--wait=false", *before)
 
     wait_until(lambda: pods() and not pods().keys() & before.keys(), "another pod runs", DEADLINE)
     wait_until(lambda: tilt.statuses()["function"] == "ok", "the pod is ready", DEADLINE)
-    wait_until(lambda: "A message came" in answer()["body"], "the pod has the edit", DEADLINE)
+    wait_until(lambda: "A message came" in response()["body"], "the pod has the edit", DEADLINE)
 
 
 def test_rollout_runs_checks_again(tilt: Tilt) -> None:
@@ -154,7 +154,7 @@ def test_rollout_runs_checks_again(tilt: Tilt) -> None:
 
 
 def test_variable_of_env_file_reaches_function(tilt: Tilt, workspace: Workspace) -> None:
-    event = json.dumps({"do": "tell", "variable": "TABLE_NAME"}).encode()
+    event = json.dumps({"do": "read variable", "variable": "TABLE_NAME"}).encode()
 
     workspace.write(".env", "TABLE_NAME=orders of ann\n")
 
@@ -180,7 +180,7 @@ def test_changed_dependencies_rebuild_image_once(
     tilt.wait_until_green()
     rebuilt = images()
     workspace.edit(CODE, TEXT, "A message came")
-    wait_until(lambda: "A message came" in answer()["body"], "the save is live", DEADLINE)
+    wait_until(lambda: "A message came" in response()["body"], "the save is live", DEADLINE)
     assert images() == rebuilt
 
 
@@ -194,7 +194,7 @@ def test_failed_build_stays_red_after_save_and_is_repeated(
 
     workspace.edit(CODE, TEXT, "A message came")
 
-    wait_until(lambda: "A message came" in answer()["body"], "the save is live", DEADLINE)
+    wait_until(lambda: "A message came" in response()["body"], "the save is live", DEADLINE)
     failed = tilt.log().count("Build Failed: ImageBuild")
     wait_until(
         lambda: tilt.log().count("Build Failed: ImageBuild") > failed,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from support.waiting import wait_until
-from tests.cluster.support.load import ANSWER, Load, invoke
+from tests.cluster.support.load import RESPONSE, Load, invoke
 from tests.cluster.support.scaled import (
     LEAST,
     MOST,
@@ -109,12 +109,12 @@ def test_new_pod_serves_only_after_last_save_is_copied(tilt: Tilt, workspace: Wo
     workspace.edit(CODE, TEXT, "A message came")
     checked = check(workspace, "--code")
     assert checked.returncode == 0, checked.stderr
-    saved = ANSWER | {"body": "A message came: 'hello world'"}
+    saved = RESPONSE | {"body": "A message came: 'hello world'"}
     assert json.loads(invoke(URL)[1]) == saved
 
     before = pods()
 
-    with Load(URL, answer=saved) as load:
+    with Load(URL, response=saved) as load:
         with tilt.paused():
             scale(MOST)
             wait_until(lambda: len(pods()) == MOST, "the pods start", DEADLINE)
@@ -141,7 +141,7 @@ def is_loaded(pod: str) -> bool:
 
 @pytest.mark.usefixtures("tilt")
 def test_save_during_scaling_is_live_in_all_pods(workspace: Workspace) -> None:
-    with Load(URL, answer=None) as load:
+    with Load(URL, response=None) as load:
         scale(MOST)
         workspace.edit(CODE, TEXT, "A message came")
         wait_for_pods(MOST)

@@ -20,8 +20,8 @@ import json
 import boto3
 
 def handler(event, context):
-    answer = boto3.client("lambda").invoke(FunctionName="Greeter", Payload=json.dumps(event))
-    return json.load(answer["Payload"])
+    response = boto3.client("lambda").invoke(FunctionName="Greeter", Payload=json.dumps(event))
+    return json.load(response["Payload"])
 """
 TWO = {
     "template.yaml": """
@@ -56,14 +56,14 @@ def tilt(workspace: Workspace) -> Iterator[Tilt]:
         yield tilt
 
 
-def answer(workspace: Workspace, function: str) -> Any:
+def response(workspace: Workspace, function: str) -> Any:
     path = f"/2015-03-31/functions/{function}/invocations"
     return request(workspace.url, "POST", path, json.dumps({"name": "Eve"}).encode()).json()
 
 
 @pytest.mark.usefixtures("tilt")
 def test_function_invokes_another_by_boto3(workspace: Workspace) -> None:
-    assert answer(workspace, "Caller") == {"greeted": "Eve"}
+    assert response(workspace, "Caller") == {"greeted": "Eve"}
 
 
 def test_each_function_has_row_for_checks(tilt: Tilt) -> None:
@@ -74,7 +74,7 @@ def test_save_of_one_function_is_live_and_checked(tilt: Tilt, workspace: Workspa
     workspace.edit("greeter/app.py", "greeted", "saluted")
 
     saluted = {"saluted": "Eve"}
-    wait_until(lambda: answer(workspace, "Greeter") == saluted, "the edit is live", DEADLINE)
+    wait_until(lambda: response(workspace, "Greeter") == saluted, "the edit is live", DEADLINE)
     failed = {"Greeter-checks": "error", "Caller-checks": "error"}
     wait_until(lambda: failed.items() <= tilt.statuses().items(), "the checks fail", DEADLINE)
     workspace.write("greeter/app.py", GREETS)

@@ -30,7 +30,7 @@ class Developer:
     workspace: Workspace
     tilt: Tilt
 
-    def answer(self) -> Any:
+    def response(self) -> Any:
         return json.loads(self.workspace.invoke())["body"]
 
 
@@ -62,9 +62,9 @@ def test_save_of_one_developer_does_not_change_function_of_other(
     try:
         with Load(ben.workspace.url, rate=20) as load:
             ann.workspace.edit(CODE, TEXT, "Ann says")
-            wait_until(lambda: "Ann says" in ann.answer(), "the edit is live", DEADLINE)
+            wait_until(lambda: "Ann says" in ann.response(), "the edit is live", DEADLINE)
         assert load.outcomes.keys() == {"200"}
-        assert TEXT in ben.answer()
+        assert TEXT in ben.response()
     finally:
         ann.workspace.write(CODE, code)
     wait_until(

@@ -24,7 +24,7 @@ BASE = "public.ecr.aws/lambda/python:3.12"
 FUNCTION = ("template.yaml", "lambda_app", "events", "tests/lambda_app")
 """The repository's own function, with its checks and tests."""
 CODE = "lambda_app/app.py"
-ANSWER = {
+RESPONSE = {
     "statusCode": 200,
     "headers": {"Content-Type": "text/plain; charset=utf-8"},
     "body": f"{TEXT}: 'hello world'",
@@ -75,7 +75,7 @@ class Saves:
         self._workspace.write(CODE, self._code)
 
     def seconds(self, tilt: Tilt, prepare: Callable[[], None] = lambda: None) -> float:
-        """Return the seconds from a save, with all checks of the last at rest, to its answer."""
+        """Return the seconds from a save, with all checks of the last at rest, to its response."""
         wait_until(tilt.is_at_rest, "Tilt is at rest", DEADLINE)
         time.sleep(1)  # the checks start a moment after the code is live
         wait_until(tilt.is_at_rest, "Tilt is at rest", DEADLINE)
@@ -84,7 +84,7 @@ class Saves:
         text = self.save().encode()
         while text not in invoke(URL)[1]:
             time.sleep(_POLL_SECONDS)
-            assert time.monotonic() - start < DEADLINE, "the new code does not answer"
+            assert time.monotonic() - start < DEADLINE, "the new code does not respond"
         return time.monotonic() - start
 
 
@@ -103,7 +103,7 @@ def _measure_live_update(workspace: Workspace, report: Report) -> float:
     saves = Saves(workspace)
     with Tilt(workspace) as tilt:
         quiet = _measure_saves(tilt, saves, report)
-        with Load(URL, answer=None) as load:
+        with Load(URL, response=None) as load:
             busy = [saves.seconds(tilt) for _ in range(20)]
         report.add("  at 50 requests/s: median of 20", statistics.median(busy), "s")
         _tell_lost(report, "those 20 saves", load)
@@ -112,14 +112,14 @@ def _measure_live_update(workspace: Workspace, report: Report) -> float:
         _measure_rollout(report)
         _measure_kill(report)
         dependency = saves.seconds(tilt, lambda: _change_dependencies(workspace))
-        report.add("save with a change of poetry.lock → new code answers", dependency, "s")
+        report.add("save with a change of poetry.lock → new code responds", dependency, "s")
     saves.undo()
     return quiet
 
 
 def _measure_saves(tilt: Tilt, saves: Saves, report: Report) -> float:
     seconds = [saves.seconds(tilt) for _ in range(20)]
-    report.add("save → new code answers: median of 20", statistics.median(seconds), "s", 0.4)
+    report.add("save → new code responds: median of 20", statistics.median(seconds), "s", 0.4)
     report.add("  95th percentile", statistics.quantiles(seconds, n=20)[-1], "s", 0.8)
     report.add("  slowest", max(seconds), "s")
     green = [_seconds_to_green(tilt, saves) for _ in range(5)]
@@ -148,7 +148,7 @@ def _measure_rebuild(workspace: Workspace, report: Report, live: float) -> None:
 
 
 def _measure_rollout(report: Report) -> None:
-    with Load(URL, answer=ANSWER) as load:
+    with Load(URL, response=RESPONSE) as load:
         _kubectl("rollout", "restart", "deployment/function")
         _kubectl("rollout", "status", "deployment/function", "--timeout=120s")
         _wait_until_alone()
@@ -156,7 +156,7 @@ def _measure_rollout(report: Report) -> None:
 
 
 def _measure_kill(report: Report) -> None:
-    with Load(URL, answer=ANSWER) as load:
+    with Load(URL, response=RESPONSE) as load:
         _kubectl("delete", "pod", *pods())
         _wait_until_alone()
     _tell_lost(report, "the kill of the pod", load)

@@ -116,7 +116,7 @@ def _seconds_until_counted(stack: Stack) -> list[float]:
 
 
 def _load(stack: Stack) -> None:
-    """Send for a minute; compare the answers with what was counted and what was stored."""
+    """Send for a minute; compare the responses with what was counted and what was stored."""
     stack.wait_until_scraped("function")
     begin = stack.now()
     sent = asyncio.run(_send())
@@ -129,7 +129,9 @@ def _load(stack: Stack) -> None:
     stack.wait_until_scraped("function")
     counted = stack.stat(query("Invocations"), begin, "function")
     reports = stored('| type="platform.report"')
-    _say(f"{'invocations answered in a minute':42} {sent:8}       {sent / LOAD:.0f}/s of {RATE}/s")
+    _say(
+        f"{'successful invocations in a minute':42} {sent:8}       {sent / LOAD:.0f}/s of {RATE}/s"
+    )
     _say(f"{'counted by Prometheus':42} {counted:8.0f}")
     _say(f"{'reports in Loki':42} {reports:8}")
     _say(f"{'lines in Loki':42} {stored():8}       of {LINES * sent}, {late:.1f} s after the last")
@@ -159,12 +161,12 @@ def _flood(stack: Stack) -> None:
 
 
 async def _send() -> int:
-    """Invoke at the rate, or as fast as it goes; return how many were answered with 200."""
+    """Invoke at the rate, or as fast as it goes; return how many had status 200."""
     start = time.monotonic()
-    due = answered = 0
+    due = succeeded = 0
 
     async def client() -> None:
-        nonlocal due, answered
+        nonlocal due, succeeded
         reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
         while (at := due / RATE) < LOAD and time.monotonic() - start < LOAD:
             due += 1
@@ -173,11 +175,11 @@ async def _send() -> int:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
             await reader.readexactly(length)
-            answered += head.startswith(b"HTTP/1.1 200")
+            succeeded += head.startswith(b"HTTP/1.1 200")
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(10)))
-    return answered
+    return succeeded
 
 
 if __name__ == "__main__":

@@ -113,13 +113,13 @@ def test_full_volume_of_loki_fires_and_lines_arrive_later(
 ) -> None:
     run = uuid.uuid4().hex
     with small_volume("loki", "4Mi"):
-        answers = stack.invoke_many([{"print": "x" * 100_000}] * 100)
+        responses = stack.invoke_many([{"print": "x" * 100_000}] * 100)
         wait_until(lambda: stack.metrics(LOKI_IS_FULL), "it fires", 60)
         # Loki checks its volume every 10 s. Until then it accepts lines in memory, and loses them.
         wait_until(rejects_lines, "Loki rejects lines", 30)
-        answers += stack.invoke_many([{"print": run}])
+        responses += stack.invoke_many([{"print": run}])
 
-        assert {answer.body for answer in answers} == {b'"done"'}
+        assert {response.body for response in responses} == {b'"done"'}
 
     wait_until(lambda: stack.logs(f'{{service_name="subject"}} |= "{run}"'), "its line", 120)
     wait_until(lambda: not stack.metrics(LOKI_IS_FULL), "it clears", 120)

@@ -13,7 +13,7 @@ EVENTS = sorted((REPOSITORY / "events").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
-def answers(stack: Stack) -> list[HttpResponse]:
+def responses(stack: Stack) -> list[HttpResponse]:
     """Send every event to the function, and some to the subject."""
     stack.wait_until_scraped()  # otherwise Prometheus sees no increase
     save()
@@ -36,7 +36,7 @@ def has_data(stack: Stack, query: Query, function: str) -> bool:
     return any(not math.isnan(value) for series in found for value in series.values)
 
 
-@pytest.mark.usefixtures("answers")
+@pytest.mark.usefixtures("responses")
 @pytest.mark.parametrize("function", ["function", SUBJECT])
 @pytest.mark.parametrize("query", panel_queries(), ids=str)
 def test_panel_shows_data(stack: Stack, query: Query, function: str) -> None:
@@ -78,11 +78,11 @@ def test_panel_of_unknown_function_shows_zero_or_nothing(stack: Stack, query: Qu
         assert all(value == 0 or math.isnan(value) for value in values)
 
 
-def test_table_lists_each_invocation(stack: Stack, answers: list[HttpResponse]) -> None:
+def test_table_lists_each_invocation(stack: Stack, responses: list[HttpResponse]) -> None:
     (table,) = [query for query in panel_queries() if query.title == "Recent invocations"]
     now = stack.now()
     time = Range(now - 900, now + 60)
-    sent = {answer.headers["x-amzn-requestid"] for answer in answers}
+    sent = {response.headers["x-amzn-requestid"] for response in responses}
     assert len(sent) == len(EVENTS)
 
     def shown() -> bool:
@@ -92,15 +92,15 @@ def test_table_lists_each_invocation(stack: Stack, answers: list[HttpResponse]) 
     wait_until(shown, "the request ids", 30)
 
 
-@pytest.mark.usefixtures("answers")
+@pytest.mark.usefixtures("responses")
 def test_table_shows_outcome_of_invocation(stack: Stack) -> None:
     (table,) = [query for query in panel_queries() if query.title == "Recent invocations"]
     time = Range(stack.now() - 900, stack.now() + 60)
-    answer = stack.invoke({"raise": "no"})
+    response = stack.invoke({"raise": "no"})
 
     def row() -> dict[str, str]:
         for line in stack.logs(table.filled_in(time, function=SUBJECT), time):
-            if line.labels["request_id"] == answer.headers["x-amzn-requestid"]:
+            if line.labels["request_id"] == response.headers["x-amzn-requestid"]:
                 return line.labels
         return {}
 

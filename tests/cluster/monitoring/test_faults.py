@@ -36,9 +36,9 @@ def test_lines_written_while_loki_is_down_arrive_once(stack: Stack) -> None:
     texts = [f"{run} {number:05}" for number in range(EVENTS)]
 
     with down("loki"):
-        answers = stack.invoke_many([{"print": text} for text in texts])
+        responses = stack.invoke_many([{"print": text} for text in texts])
 
-    assert [answer.body for answer in answers] == [b'"done"'] * EVENTS
+    assert [response.body for response in responses] == [b'"done"'] * EVENTS
 
     def stored() -> list[str]:
         query = f'{{service_name="subject"}} |= "{run}"'
@@ -55,9 +55,9 @@ def test_invocations_while_prometheus_is_down_are_counted(stack: Stack) -> None:
     before = stack.metric(counted)
 
     with down("prometheus"):
-        answers = stack.invoke_many([{}] * EVENTS)
+        responses = stack.invoke_many([{}] * EVENTS)
 
-    assert [answer.body for answer in answers] == [b'"done"'] * EVENTS
+    assert [response.body for response in responses] == [b'"done"'] * EVENTS
     wait_until(lambda: stack.metrics(counted), "a scrape after it", 60)
     wait_until(lambda: stack.metric(counted) >= before + EVENTS, "all of them", 60)
     assert stack.metric(counted) == before + EVENTS

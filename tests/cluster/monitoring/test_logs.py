@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 SUBJECT = '{service_name="subject"}'
 
 
-def request_id(answer: HttpResponse) -> str:
-    return answer.headers["x-amzn-requestid"]
+def request_id(response: HttpResponse) -> str:
+    return response.headers["x-amzn-requestid"]
 
 
 def lines_of(stack: Stack, request_id: str, count: int) -> list[Line]:
@@ -36,9 +36,9 @@ def lines_of(stack: Stack, request_id: str, count: int) -> list[Line]:
 
 
 def test_lines_of_invocation_are_found_by_request_id(stack: Stack) -> None:
-    answer = stack.invoke({"log": "written by a logger", "print": "printed"})
+    response = stack.invoke({"log": "written by a logger", "print": "printed"})
 
-    lines = lines_of(stack, request_id(answer), 4)
+    lines = lines_of(stack, request_id(response), 4)
 
     records = [line.json() for line in lines]
     assert [record.get("type") for record in records if record.get("type") != "function"] == [
@@ -52,9 +52,9 @@ def test_lines_of_invocation_are_found_by_request_id(stack: Stack) -> None:
 
 
 def test_line_has_function_pod_and_level(stack: Stack) -> None:
-    answer = stack.invoke({"log": "written by a logger", "raise": "no"})
+    response = stack.invoke({"log": "written by a logger", "raise": "no"})
 
-    lines = lines_of(stack, request_id(answer), 5)
+    lines = lines_of(stack, request_id(response), 5)
 
     pods = kubectl("-n", "lambda", "get", "pods", "-l", "app.kubernetes.io/name=subject")
     assert {line.labels["service_name"] for line in lines} == {"subject"}
@@ -72,9 +72,9 @@ def test_line_has_function_pod_and_level(stack: Stack) -> None:
     "text", ["one\ntwo\n\tthree", "x" * 200_000, "é" * 20_000], ids=["lines", "200 KB", "unicode"]
 )
 def test_long_record_arrives_complete(stack: Stack, text: str) -> None:
-    answer = stack.invoke({"log": text})
+    response = stack.invoke({"log": text})
 
-    (line,) = [line for line in lines_of(stack, request_id(answer), 3) if "logger" in line.json()]
+    (line,) = [line for line in lines_of(stack, request_id(response), 3) if "logger" in line.json()]
     assert line.json()["message"] == text
 
 
@@ -187,18 +187,18 @@ def logs_script(stack: Stack, *args: str) -> str:
 
 
 def test_logs_script_prints_lines_of_invocation(stack: Stack) -> None:
-    answer = stack.invoke({"log": "for the script"})
-    expected = [line.text for line in lines_of(stack, request_id(answer), 3)]
+    response = stack.invoke({"log": "for the script"})
+    expected = [line.text for line in lines_of(stack, request_id(response), 3)]
 
-    printed = logs_script(stack, "--function", "subject", request_id(answer))
+    printed = logs_script(stack, "--function", "subject", request_id(response))
 
     assert printed.splitlines() == expected
 
 
 def test_logs_script_prints_last_lines(stack: Stack) -> None:
-    answer = stack.invoke({"print": "the last"})
-    lines_of(stack, request_id(answer), 3)
+    response = stack.invoke({"print": "the last"})
+    lines_of(stack, request_id(response), 3)
 
     printed = logs_script(stack, "--function", "subject", "--since", "2m")
 
-    assert json.loads(printed.splitlines()[-1])["record"]["requestId"] == request_id(answer)
+    assert json.loads(printed.splitlines()[-1])["record"]["requestId"] == request_id(response)

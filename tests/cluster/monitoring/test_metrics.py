@@ -23,11 +23,11 @@ class Sent:
     throttles: int = 0
 
     def send(self, stack: Stack, events: list[dict[str, Any]], at_once: int = 1) -> None:
-        for answer in stack.invoke_many(events, at_once):
-            assert answer.status in (200, 429)
-            self.throttles += answer.status == 429
-            self.invocations += answer.status == 200
-            self.errors += "x-amz-function-error" in answer.headers
+        for response in stack.invoke_many(events, at_once):
+            assert response.status in (200, 429)
+            self.throttles += response.status == 429
+            self.invocations += response.status == 200
+            self.errors += "x-amz-function-error" in response.headers
         stack.wait_until_scraped()
 
     def assert_shown(self, stack: Stack) -> None:
@@ -95,8 +95,8 @@ def test_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) -> 
 
 
 def test_duration_in_graph_links_to_invocation(stack: Stack, sent: Sent) -> None:
-    answers = stack.invoke_many([{"sleep": 0.1}] * 3)
-    sent_ids = {answer.headers["x-amzn-requestid"] for answer in answers}
+    responses = stack.invoke_many([{"sleep": 0.1}] * 3)
+    sent_ids = {response.headers["x-amzn-requestid"] for response in responses}
     buckets = f'lambda_duration_seconds_bucket{{service_name="{SUBJECT}"}}'
 
     def shown() -> set[str]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 INVOKE = "/2015-03-31/functions/function/invocations"
 EVENT = b'{"message": "hello world"}'
-ANSWER = {"statusCode": 200, "body": "The received message is: 'hello world'"}
+RESPONSE = {"statusCode": 200, "body": "The received message is: 'hello world'"}
 
 
 def invoke(url: str, event: bytes = EVENT) -> tuple[int, bytes]:
@@ -35,11 +35,11 @@ class Load:
     requests without a response, and unexpected responses by their text.
     """
 
-    def __init__(self, url: str, rate: float = 50, answer: object = ANSWER) -> None:
-        """`answer` is the expected response; None accepts any."""
+    def __init__(self, url: str, rate: float = 50, response: object = RESPONSE) -> None:
+        """`response` is the expected response; None accepts any."""
         self.outcomes: Counter[str] = Counter()
         self._url = url
-        self._answer = answer
+        self._response = response
         self._interval = 1 / rate
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -72,7 +72,7 @@ class Load:
     def _send(self) -> None:
         try:
             status, body = invoke(self._url)
-            right = status != HTTPStatus.OK or self._answer in (None, json.loads(body))
+            right = status != HTTPStatus.OK or self._response in (None, json.loads(body))
             outcome = str(status) if right else body.decode()[:200]
         except (OSError, http.client.HTTPException) as error:
             outcome = repr(error)

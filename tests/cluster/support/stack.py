@@ -94,8 +94,8 @@ class Stack:
         path = f"/2015-03-31/functions/{function}/invocations"
 
         def served() -> HttpResponse | None:
-            answer = self._request("POST", self.url("lambda", function) + path, event)
-            return None if b"no endpoints available" in answer.body else answer
+            response = self._request("POST", self.url("lambda", function) + path, event)
+            return None if b"no endpoints available" in response.body else response
 
         return wait_until(served, f"an endpoint of {function}", 60)  # a new pod needs a moment
 
@@ -106,38 +106,38 @@ class Stack:
     def logs(self, query: str, time: Range | None = None) -> list[Line]:
         """Return the lines that LogQL selects, oldest first; by default those of the last hour."""
         limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}"} if time else {}
-        answer = self._query(
+        response = self._query(
             "loki", "/loki/api/v1/query_range", query=query, limit="5000", **limits
         )
         lines = [
             (int(at), Line(text, stream["stream"]))
-            for stream in answer["result"]
+            for stream in response["result"]
             for at, text in stream["values"]
         ]
         return [line for _, line in sorted(lines, key=lambda line: line[0])]
 
     def count_logs(self, query: str) -> int:
         """Return the current value of a LogQL count."""
-        answer = self._query("loki", "/loki/api/v1/query", query=query)
-        return int(answer["result"][0]["value"][1]) if answer["result"] else 0
+        response = self._query("loki", "/loki/api/v1/query", query=query)
+        return int(response["result"][0]["value"][1]) if response["result"] else 0
 
     def metrics(self, query: str, time: Range | None = None) -> list[Series]:
         """Return the series that PromQL selects, over a range or now."""
         if time is None:
-            answer = self._query("prometheus", "/api/v1/query", query=query)
-            return [Series(one["metric"], [float(one["value"][1])]) for one in answer["result"]]
+            response = self._query("prometheus", "/api/v1/query", query=query)
+            return [Series(one["metric"], [float(one["value"][1])]) for one in response["result"]]
         limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}", "step": f"{time.step}"}
-        answer = self._query("prometheus", "/api/v1/query_range", query=query, **limits)
+        response = self._query("prometheus", "/api/v1/query_range", query=query, **limits)
         return [
             Series(one["metric"], [float(value) for _, value in one["values"]])
-            for one in answer["result"]
+            for one in response["result"]
         ]
 
     def exemplars(self, query: str, time: Range) -> list[dict[str, str]]:
         """Return the labels of each exemplar of the series that PromQL selects."""
         limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}"}
-        answer = self._query("prometheus", "/api/v1/query_exemplars", query=query, **limits)
-        return [exemplar["labels"] for series in answer for exemplar in series["exemplars"]]
+        response = self._query("prometheus", "/api/v1/query_exemplars", query=query, **limits)
+        return [exemplar["labels"] for series in response for exemplar in series["exemplars"]]
 
     def metric(self, query: str) -> float:
         """Return the value of the only series that PromQL selects."""
@@ -168,9 +168,9 @@ class Stack:
 
     def _query(self, service: str, path: str, **parameters: str) -> Any:
         query = urllib.parse.urlencode(parameters)
-        answer = self._request("GET", f"{self.url('monitoring', service)}{path}?{query}")
-        assert answer.status == 200, answer
-        return answer.json()["data"]
+        response = self._request("GET", f"{self.url('monitoring', service)}{path}?{query}")
+        assert response.status == 200, response
+        return response.json()["data"]
 
     def _request(self, method: str, url: str, body: str | None = None) -> HttpResponse:
         path = url.removeprefix(self._proxy)

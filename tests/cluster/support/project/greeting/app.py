@@ -13,7 +13,7 @@ _kept: list[bytearray] = []
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer; `do` is what to do before that, a misbehaviour."""
+    """Respond; `do` is what to do before that, a misbehaviour."""
     match event.get("do"):
         case "crash":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -25,8 +25,8 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             time.sleep(ENDLESS)
         case "write":
             sys.stdout.writelines(f"line {number}\n" for number in range(event["lines"]))
-        case "tell":
+        case "read variable":
             return {"statusCode": 200, "body": os.environ[event["variable"]]}
-        case "answer":
+        case "respond":
             return {"statusCode": 200, "body": "x" * event["bytes"]}
     return {"statusCode": 200, "body": f"The received message is: '{event['message']}'"}
