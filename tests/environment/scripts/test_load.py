@@ -1,13 +1,16 @@
 """`scripts/load`, and to which function it and `scripts/invoke` send an event."""
 
 import json
+import os
 import shutil
 import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from support.lambda_service import LambdaService
+from support.server_thread import serve_in_thread
 from support.service_starter import StartService
 
 TEMPLATE = """
@@ -64,6 +67,44 @@ def test_event_in_a_folder_is_sent_to_the_function_of_its_name(
     assert second.stdout == "responses of Second by status:\n      2 200\n"
     assert stray.returncode == 2
     assert "cannot tell which function events/event.json is for" in stray.stderr
+
+
+class _Emulator(BaseHTTPRequestHandler):
+    """Responds like AWS's emulator, which reports no functions and has no header for an error."""
+
+    def do_GET(self) -> None:  # http.server's name
+        self.send_error(404)
+
+    def do_POST(self) -> None:
+        event = self.rfile.read(int(self.headers["Content-Length"]))
+        found = self.path == "/2015-03-31/functions/function/invocations"
+        body = b'{"errorMessage": "no", "errorType": "ValueError"}' if b"fail" in event else event
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+def test_invoke_in_the_cluster_calls_the_only_function_of_an_emulator(checkout: Path) -> None:
+    (checkout / "events/fail.json").write_text('"fail"')
+    with serve_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), _Emulator)) as server:
+        done = [
+            subprocess.run(
+                [checkout / "scripts/invoke", "--cluster", checkout / "events" / name],
+                env=os.environ | {"FUNCTION_PORT": str(server.server_port)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            for name in ("event.json", "fail.json")
+        ]
+
+    assert done[0].stdout == 'events/event.json: 200\n{"message": "hello world"}\n'
+    assert done[1].stdout.startswith('events/fail.json: 200\n{"errorMessage"')
+    assert [each.returncode for each in done] == [0, 1]
 
 
 def test_load_fails_if_a_request_is_rejected(start_service: StartService, checkout: Path) -> None:
