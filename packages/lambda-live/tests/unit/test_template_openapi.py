@@ -7,6 +7,7 @@ import pytest
 from lambda_live.model.template import Authorizer
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.reader import read_template
+from support.project import write_project
 
 DEFINED = """
 Resources:
@@ -128,3 +129,65 @@ def test_default_authorizer_of_sam_applies_without_security(tmp_path: Path) -> N
 def test_invalid_pattern_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"identityValidationExpression '\(' is not a valid"):
         authorizer(tmp_path, "security: [{Token: []}]", pattern='"("')
+
+
+WITHOUT = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: ., Handler: app.handler, Runtime: python3.12}
+  Rest:
+    Type: AWS::ApiGateway::RestApi
+    Properties:
+      Body:
+        paths:
+          /a:
+            get: {x-amazon-apigateway-integraton: {uri: !GetAtt Work.Arn}}
+            post: {x-amazon-apigateway-auth: {type: NONE}}
+  Sam:
+    Type: AWS::Serverless::Api
+    Properties: {StageName: a, DefinitionBody: {paths: {/b: {get: {responses: {}}}}}}
+"""
+
+
+def test_operation_without_integration_is_reported(tmp_path: Path) -> None:
+    write_project(tmp_path, {"template.yaml": WITHOUT, "app.py": ""})
+
+    place, extension = f"{tmp_path}/template.yaml", "x-amazon-apigateway-integration"
+    misspelt = "x-amazon-apigateway-integraton; did you mean"
+    assert read_template(tmp_path / "template.yaml", {}).notices == (
+        f"{place}:12: unknown property {misspelt} {extension}?",
+        f"{place}:13: POST /a is not served: it has no integration; add {extension}",
+    )
+
+
+QUICK = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: ., Handler: app.handler, Runtime: python3.12}
+  Alias:
+    Type: AWS::Lambda::Alias
+    Properties: {Name: live, FunctionName: !Ref Work, FunctionVersion: "1"}
+  Any: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: HTTP, Target: !Ref Alias}}
+  One:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {ProtocolType: HTTP, RouteKey: GET /one, Target: !GetAtt Work.Arn}
+  Far:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {ProtocolType: HTTP, Target: "https://far.example"}
+"""
+
+
+def test_target_of_an_http_api_is_its_route(tmp_path: Path) -> None:
+    write_project(tmp_path, {"template.yaml": QUICK, "app.py": ""})
+
+    template = read_template(tmp_path / "template.yaml", {})
+
+    routes = template.functions[0].routes
+    assert [(each.method, each.path, each.qualifier, each.payload_format) for each in routes] == [
+        ("ANY", "$default", "live", "2.0"),
+        ("GET", "/one", None, "2.0"),
+    ]
+    (notice,) = template.notices
+    assert "template.yaml:15: the route to its Target is not served: it leads to https" in notice

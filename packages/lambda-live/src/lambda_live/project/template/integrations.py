@@ -128,6 +128,28 @@ class HttpApiIntegration(Integration):
         )
 
 
+class QuickIntegration(HttpApiIntegration):
+    """
+    The integration of an AWS::ApiGatewayV2::Api that has a Target, for its only route.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-api.html
+    """
+
+    @property
+    @override
+    def uri(self) -> str:
+        return self.properties.quiet_text("Target")
+
+    @override
+    def note_missing_function(self, uri: str) -> None:
+        problem = f"{self.label} is not served: it leads to {uri}; only functions are called here"
+        self.properties.note("Target", problem)
+
+    @override
+    def route(self) -> Route:
+        return replace(super().route(), payload_format="2.0")
+
+
 def http_api_integrations(route: Resource) -> Iterator[Integration]:
     """Yield the integration of an AWS::ApiGatewayV2::Route. Report one elsewhere."""
     if is_websocket(route):

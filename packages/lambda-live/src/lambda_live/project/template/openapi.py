@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 
 from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import override
 
 from lambda_live.model.template import Authorizer, Cors, Route
@@ -28,7 +29,7 @@ from lambda_live.project.template.api_settings import (
     tenant_source,
 )
 from lambda_live.project.template.authorizers import IAM
-from lambda_live.project.template.integrations import Integration
+from lambda_live.project.template.integrations import Integration, QuickIntegration
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.property_support import SAM_API_REPORTS, report
 from lambda_live.project.template.stack import Resource
@@ -45,6 +46,9 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 _AUTH = "x-amazon-apigateway-auth"
 _CORS = "x-amazon-apigateway-cors"
 _BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
+_SIMILARITY = 0.9
+"""Above that of two extensions, such as x-amazon-apigateway-auth."""
+
 _REPORTS = {
     "x-amazon-apigateway-gateway-responses": SAM_API_REPORTS["GatewayResponses"],
     "x-amazon-apigateway-policy": SAM_API_REPORTS["Policy"],
@@ -52,14 +56,31 @@ _REPORTS = {
 
 
 def integrations_of(api: Resource) -> Iterator[Integration]:
-    """Yield the integrations of an API's definition."""
+    """Yield the integrations of an API's definition, and that of its Target."""
+    if api.type == "AWS::ApiGatewayV2::Api" and "Target" in api.properties:
+        yield QuickIntegration(api, api, api.properties, "the route to its Target")
     body = _body(api)
     report(body, _REPORTS)
     paths = body.section("paths")
     for path, operations in paths.sections():
-        for method in (*map(str.lower, METHODS), _ANY):
+        for method in filter(operations.raw.__contains__, (*map(str.lower, METHODS), _ANY)):
             if operations.section(method).section(_INTEGRATION).raw:
                 yield _Operation(api, body, path, method)
+            else:
+                _report_missing_integration(api, operations, path, method)
+
+
+def _report_missing_integration(
+    api: Resource, operations: Properties, path: str, method: str
+) -> None:
+    """Report an operation that AWS rejects, except one whose integration SAM may add."""
+    operation = operations.section(method)
+    for near in get_close_matches(_INTEGRATION, operation.raw, 1, _SIMILARITY):
+        operation.note(near, f"unknown property {near}; did you mean {_INTEGRATION}?")
+        return
+    if not api.type.startswith("AWS::Serverless::"):
+        problem = f"{method.upper()} {path} is not served: it has no integration"
+        operations.note(method, f"{problem}; add {_INTEGRATION}")
 
 
 def _body(api: Resource) -> Properties:
