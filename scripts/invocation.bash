@@ -37,7 +37,7 @@ function_of() {
     state=$(curl --silent --globoff --connect-timeout 5 --max-time 10 "$1/2015-03-31/functions/.lambda-live") ||
         fail "nothing answers at $1. Start the function with: make up"
     names=$(grep -o '{"name": "[^"]*", "project"' <<<"$state" | cut -d '"' -f 4) || names=function
-    folder=$(cd "$(dirname "$2")" && basename "$PWD")
+    folder=$(basename "$(dirname "$PWD/$2")")
     ! grep -qxF -e "$folder" <<<"$names" || names=$folder
     [[ $names != *$'\n'* ]] || refuse "cannot tell which function $2 is for. Move it into events/NAME/"
     printf '%s' "$names"
