@@ -9,16 +9,8 @@ export function readRoute() {
   if (hash && !hash.startsWith("/")) return { view: "request", id: hash, filter: {} }; // from the browser's error page
   const [path, query] = hash.split("?");
   const [, view = "", id = ""] = path.split("/");
-  const parameters = new URLSearchParams(query);
-  return { view, id: decode(id), filter: { text: parameters.get("q") ?? "", outcome: parameters.get("outcome") ?? "all", function: parameters.get("function") ?? "" } };
-}
-
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // a link that was cut, or that someone wrote by hand
-  }
+  const parameters = new URLSearchParams(query); // unlike decodeURIComponent, it accepts any text, such as a link that was cut
+  return { view, id: new URLSearchParams(`id=${id.replaceAll("+", "%2B")}`).get("id"), filter: { text: parameters.get("q") ?? "", outcome: parameters.get("outcome") ?? "all", function: parameters.get("function") ?? "" } };
 }
 
 function hashOf(path) {
