@@ -82,7 +82,9 @@ def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettin
     if types not in ([], [_FAILURES]):
         _reject(f"invalid FunctionResponseTypes {types}; use [{_FAILURES}]")
     scaling = properties.get("ScalingConfig") or {}
-    destination = (properties.get("DestinationConfig") or {}).get("OnFailure") or {}
+    destinations = properties.get("DestinationConfig") or {}
+    if "OnSuccess" in destinations:
+        _reject("Unsupported DestinationConfig parameter for given event source mapping type.")
     timestamp = properties.get("StartingPositionTimestamp")
     age = _number(properties, "MaximumRecordAgeInSeconds", -1, -1, 604_800)
     if -1 < age < _MIN_AGE_SECONDS:
@@ -99,7 +101,7 @@ def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettin
         maximum_retries=_number(properties, "MaximumRetryAttempts", -1, -1, 10_000),
         maximum_age=age,
         bisects=_is_true(properties.get("BisectBatchOnFunctionError")),
-        on_failure=destination.get("Destination"),
+        on_failure=(destinations.get("OnFailure") or {}).get("Destination"),
         tumbling_window=_number(properties, "TumblingWindowInSeconds", 0, 0, 900),
     )
 

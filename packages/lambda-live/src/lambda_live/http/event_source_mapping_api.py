@@ -73,12 +73,12 @@ class EventSourceMappingApi:
     def _check_unique(self, mapping: EventSourceMapping) -> None:
         for each in self._mappings.values():
             if (each.source, each.target) == (mapping.source, mapping.target):
-                message = (
-                    f'An event source mapping with {each.kind} arn (" {each.source} ") and'
-                    f' function (" {each.target} ") already exists. Please update or delete the'
-                    f" existing mapping with UUID {each.uuid}"
-                )
-                raise_user_error("ResourceConflictException", message, 409)
+                pair = f'arn (" {each.source} ") and function (" {each.function} ")'
+                problem = f"The event source {pair} provided mapping already exists."
+                if each.kind == SQS:
+                    problem = f"An event source mapping with SQS {pair} already exists."
+                hint = f"Please update or delete the existing mapping with UUID {each.uuid}"
+                raise_user_error("ResourceConflictException", f"{problem} {hint}", 409)
 
     @staticmethod
     async def _check_source(

@@ -248,6 +248,12 @@ def test_position_at_a_timestamp_omits_earlier_records(service: LambdaService, a
     )
     wait_until(lambda: "in time" in decoded(aws, "Newest"), "the record")
     assert "too early" not in decoded(aws, "Newest")
+    with pytest.raises(service.boto3.exceptions.ResourceConflictException) as conflict:
+        service.boto3.create_event_source_mapping(
+            FunctionName="Newest", EventSourceArn=ARN + "Dated", StartingPosition="LATEST"
+        )
+    names = f'The event source arn (" {ARN}Dated ") and function (" Newest ") provided mapping'
+    assert names in conflict.value.response["Error"]["Message"]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +265,7 @@ def test_position_at_a_timestamp_omits_earlier_records(service: LambdaService, a
         ({"MaximumRecordAgeInSeconds": 604_801}, "from -1 to 604800"),
         ({"TumblingWindowInSeconds": 901}, "from 0 to 900"),
         ({"ScalingConfig": {"MaximumConcurrency": 2}}, "isn't supported for Kinesis"),
+        ({"DestinationConfig": {"OnSuccess": {"Destination": ARN}}}, "Unsupported DestinationC"),
         ({"EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/none"}, "not found"),
     ],
 )

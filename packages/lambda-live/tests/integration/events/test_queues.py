@@ -405,6 +405,8 @@ def test_mapping_of_a_client_delivers_until_it_is_deleted(service: LambdaService
         EventSourceArn=arn, FunctionName="Batched", BatchSize=1
     )
     assert created["FunctionArn"].endswith(":function:Batched")
+    with pytest.raises(service.boto3.exceptions.ResourceConflictException, match="with SQS arn"):
+        service.boto3.create_event_source_mapping(EventSourceArn=arn, FunctionName="Batched")
     aws.send("later", "from a client")
     wait_until(lambda: "from a client" in bodies(aws.events("Batched")), "the message")
     found = service.boto3.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
