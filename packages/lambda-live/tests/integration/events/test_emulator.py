@@ -249,7 +249,12 @@ def test_data_outlives_a_service_that_persists_it(tmp_path: Path) -> None:
         file = tmp_path / "done"
         return file.read_text(encoding="utf-8").split() if file.exists() else []
 
+    def count(kind: str) -> int:
+        return sum(line.startswith(f"{kind} RequestId") for line in service.lines)
+
     wait_until(lambda: {"object", "item", "first"} <= set(done()), "the deliveries")
+    # An invocation without a result is delivered again.
+    wait_until(lambda: count("START") == count("REPORT"), "the results of the deliveries")
     service.close()
     (stored,) = (tmp_path / "state/lambda-live/resources").iterdir()
     assert stored.stat().st_mode & 0o077 == 0
