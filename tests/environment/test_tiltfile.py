@@ -333,7 +333,7 @@ def test_function_has_invoke_and_load_buttons(evaluate: Evaluate) -> None:
     assert event["choice"]["choices"] == EVENTS
 
 
-def test_checks_have_one_accept_button_that_asks_again(evaluate: Evaluate) -> None:
+def test_checks_have_one_accept_button_with_confirmation(evaluate: Evaluate) -> None:
     (button,) = on_row(evaluate(), "checks").values()
 
     assert button["spec"]["text"] == "Accept responses"

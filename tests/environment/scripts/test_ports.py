@@ -126,7 +126,7 @@ def test_unknown_holder_of_a_port_is_not_guessed(machine: Machine, taken: int) -
     )
 
 
-def test_cluster_with_another_port_is_reported_and_kept(machine: Machine) -> None:
+def test_cluster_with_another_port_is_reported_and_unchanged(machine: Machine) -> None:
     machine.publishes("k3d-lambda-dev-serverlb", 5432)
 
     up = machine.run("up", FUNCTION_PORT=5433)

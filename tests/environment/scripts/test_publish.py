@@ -86,7 +86,7 @@ def images(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout.removeprefix("images="))
 
 
-def test_single_function_has_the_given_image_name(one: Publish) -> None:
+def test_single_function_has_the_image_name_without_suffix(one: Publish) -> None:
     pushed = one("push", "ghcr.io/Owner/r")
 
     assert pushed.stdout == "amd64=Only=ghcr.io/owner/r@sha256:Only\n"
