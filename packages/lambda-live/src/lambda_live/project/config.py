@@ -248,25 +248,17 @@ def read_account(dot_env: DotEnv, environ: Mapping[str, str], sam: SamConfig) ->
 
 
 def _service(options: argparse.Namespace) -> ServiceSettings:
-    return ServiceSettings(
-        host=options.host,
-        port=options.port,
-        admin_host=options.admin_host,
-        admin_port=options.admin_port,
-        allowed_hosts=options.allowed_hosts,
-        caller=UnverifiedCaller(options.claims, options.user_arn),
-        max_queued_requests=options.queue,
-        queue_timeout=options.queue_timeout,
-        shutdown_timeout=options.shutdown_timeout,
-        reload_command=options.after_reload,
-        debug_port=options.debug_port if options.debug else None,
-        replay=options.replay,
-        public_url=options.public_url,
-        editor_root=options.editor_root,
-        editor=options.editor,
-        pods=options.pods,
-        is_interactive=options.terminal,
-        accept_command=options.accept,
-        preload=options.preload,
-        history=options.history,
-    )
+    same = {
+        each.name: getattr(options, each.name)
+        for each in fields(ServiceSettings)
+        if each.name in options
+    }
+    renamed = {
+        "accept_command": options.accept,
+        "caller": UnverifiedCaller(options.claims, options.user_arn),
+        "debug_port": options.debug_port if options.debug else None,
+        "is_interactive": options.terminal,
+        "max_queued_requests": options.queue,
+        "reload_command": options.after_reload,
+    }
+    return ServiceSettings(**(same | renamed))

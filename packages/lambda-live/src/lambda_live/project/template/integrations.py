@@ -151,7 +151,7 @@ class QuickIntegration(HttpApiIntegration):
 
 
 def http_api_integrations(route: Resource) -> Iterator[Integration]:
-    """Yield the integration of an AWS::ApiGatewayV2::Route. Report one elsewhere."""
+    """Yield the integration of an AWS::ApiGatewayV2::Route. Report a missing one."""
     if is_websocket(route):
         return
     label = f"the route {route.properties.text('RouteKey') or '$default'}"
@@ -175,7 +175,7 @@ def is_websocket(route: Resource) -> bool:
 
 
 class RestApiIntegration(Integration):
-    """The integration of an AWS::ApiGateway::Method; a resource has each part of its path."""
+    """The integration of an AWS::ApiGateway::Method; each part of its path is a resource."""
 
     @property
     @override

@@ -99,7 +99,7 @@ def _body(api: Resource) -> Properties:
 
 
 class _Operation(Integration):
-    """The integration of an operation: of a method, in lower case, of a path."""
+    """The integration of one method of a path; the method is written as in the definition."""
 
     def __init__(self, api: Resource, body: Properties, path: str, method: str) -> None:
         self._body = body
