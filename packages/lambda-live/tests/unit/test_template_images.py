@@ -545,7 +545,7 @@ def test_dockerfile_without_a_function_is_explained(folder: Path) -> None:
     assert "no template.yaml found, and the Dockerfile does not define a function: " in message
     assert f"{folder}/Dockerfile:2: the start command 'gunicorn app' names no handler" in message
     (folder / "serverless.yml").touch()
-    with pytest.raises(TemplateError, match="is of Serverless Framework"):
+    with pytest.raises(TemplateError, match="Serverless Framework is not supported"):
         default_template(folder)
     (folder / "lambda_function.py").touch()
     assert default_template(folder).functions[0].handler == "lambda_function.lambda_handler"
