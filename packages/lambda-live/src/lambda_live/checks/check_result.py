@@ -259,7 +259,7 @@ def _changed_text(expected: str, actual: str, width: int) -> str:
     start = _common_length(expected, actual)
     same_end = _common_length(expected[start:][::-1], actual[start:][::-1])
     texts = (expected, actual)
-    return " → ".join(_around(text, start, len(text) - same_end, width) for text in texts)
+    return " → ".join(_excerpt(text, start, len(text) - same_end, width) for text in texts)
 
 
 def _common_length(one: str, other: str) -> int:
@@ -268,7 +268,7 @@ def _common_length(one: str, other: str) -> int:
     return next((at for at, pair in pairs if pair[0] != pair[1]), min(len(one), len(other)))
 
 
-def _around(text: str, start: int, end: int, width: int) -> str:
+def _excerpt(text: str, start: int, end: int, width: int) -> str:
     """Return the changed part of a text, with a word before it and one after."""
     after = re.match(r"\S*(?:\s+\S+)?", text[end:])
     before = re.search(r"(?:\S+\s+)?\S*\Z", text[:start])

@@ -76,7 +76,7 @@ def differences(expected: Any, actual: Any, path: Path = ()) -> Iterator[Differe
             want = expected[index] if index < len(expected) else MISSING
             got = actual[index] if index < len(actual) else MISSING
             yield from _at(want, got, path, index, differences)
-    elif not _equal(expected, actual) and not _fits(expected, actual):
+    elif not _equal(expected, actual) and not _matches_placeholder(expected, actual):
         yield Difference(path_text(path), expected, actual)
 
 
@@ -120,7 +120,7 @@ def matches(expected: Any, actual: Any) -> bool:
 
 def text_matches(expected: str, actual: str) -> bool:
     """Whether a text is the expected one. `<number>` matches digits in it."""
-    return expected == actual or _text_fits(expected, actual)
+    return expected == actual or _text_matches_placeholders(expected, actual)
 
 
 def json_text_matches(expected: str, actual: str) -> bool:
@@ -147,7 +147,7 @@ def _equal(one: Any, other: Any) -> bool:
     return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
-def _fits(expected: Any, actual: Any) -> bool:
+def _matches_placeholder(expected: Any, actual: Any) -> bool:
     """Whether an expected string is a placeholder, or has some, for the actual value."""
     if not isinstance(expected, str):
         return False
@@ -156,10 +156,10 @@ def _fits(expected: Any, actual: Any) -> bool:
         return expected == "<any>" or is_number
     if expected == "<timestamp>" and is_number:
         return any(first <= actual < end for first, end in (_UNIX_SECONDS, _UNIX_MILLISECONDS))
-    return isinstance(actual, str) and _text_fits(expected, actual)
+    return isinstance(actual, str) and _text_matches_placeholders(expected, actual)
 
 
-def _text_fits(expected: str, actual: str) -> bool:
+def _text_matches_placeholders(expected: str, actual: str) -> bool:
     parts = _PLACEHOLDER.split(expected)
     pattern = "".join(PLACEHOLDERS.get(part) or re.escape(part) for part in parts)
     return len(parts) > 1 and re.fullmatch(pattern, actual) is not None
@@ -200,14 +200,14 @@ def keep_placeholders(expected: Any, actual: Any) -> Any:
     """Return the actual value in the order of the expected one, with placeholders that match."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         keys = [key for key in expected | actual if key in actual]
-        return {key: _kept(key, expected, actual) for key in keys}
+        return {key: _keep_member(key, expected, actual) for key in keys}
     if isinstance(expected, list) and isinstance(actual, list):
         both = [keep_placeholders(*pair) for pair in zip(expected, actual, strict=False)]
         return both + actual[len(both) :]
     return expected if matches(expected, actual) else actual
 
 
-def _kept(key: str, expected: dict[str, Any], actual: dict[str, Any]) -> Any:
+def _keep_member(key: str, expected: dict[str, Any], actual: dict[str, Any]) -> Any:
     if key not in expected:
         return actual[key]
     keep = _keep_in_body if key == "body" else keep_placeholders

@@ -38,7 +38,7 @@ from lambda_live.model.text_files import is_given
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _CLIENT = "invoke"
-_NAMELESS = Path("-")
+_NO_FILE = Path("-")
 _SOURCE = {"X-Lambda-Live-Source": _CLIENT}
 _FIRST_ERROR = 400
 _HIDDEN_HEADERS = ("x-amz-log-result", "x-lambda-live-code-sha256")
@@ -88,7 +88,7 @@ def _request(options: argparse.Namespace, target: Target, event: Path) -> HttpRe
         names = ", ".join(target.functions)
         fail(f"there is more than one function; name one with --function: {names}")
     check_function(function, target.functions)
-    if event != _NAMELESS:
+    if event != _NO_FILE:
         request = request_of(target, event, function)
     else:
         given = "{}" if options.data is None else options.data
@@ -103,7 +103,7 @@ def _check_json(event: Path, content: bytes) -> None:
     try:
         loads(content)
     except ValueError as error:
-        where = "" if event == _NAMELESS else f"{event}: "
+        where = "" if event == _NO_FILE else f"{event}: "
         fail(f"{where}the event is not JSON: {error}")
 
 
@@ -143,7 +143,7 @@ def _read_target(options: argparse.Namespace) -> Target:
 def _invoke(options: argparse.Namespace, target: Target, event: Path) -> bool:
     """Send an event, and print the response; return whether the invocation succeeded."""
     request = _request(options, target, event)
-    own = _SOURCE | ({} if event == _NAMELESS else {"X-Lambda-Live-Event": event.name})
+    own = _SOURCE | ({} if event == _NO_FILE else {"X-Lambda-Live-Event": event.name})
     several = len(options.events) > 1
     if several:
         sys.stderr.write(f"{sanitize(str(event))}\n")
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str]) -> None:
     events = [_find_event(name, options.function) for name in options.events]
     try:
         target = _read_target(options)
-        succeeded = [_invoke(options, target, each) for each in events or [_NAMELESS]]
+        succeeded = [_invoke(options, target, each) for each in events or [_NO_FILE]]
         sys.exit(0 if all(succeeded) else 1)
     except InvalidEventError as error:
         fail(str(error))

@@ -72,7 +72,7 @@ class Deliveries:
         self._waiters.add(waiter)
         try:
             sent = await self._aws.clients.run(partial(self._put, folder, resource, key, body))
-            has_it = partial(_has_it, _KINDS[folder], resource, sent)
+            contains = partial(_contains, _KINDS[folder], resource, sent)
             seconds = _TIMEOUT_SECONDS if functions else _UNNAMED_TIMEOUT_SECONDS
             found: dict[str, tuple[Invocation, Result]] = {}
             try:
@@ -80,7 +80,7 @@ class Deliveries:
                     while not (found and set(functions) <= found.keys()):
                         await waiter.changed.wait()
                         waiter.changed.clear()
-                        found = _select(waiter, functions, has_it)
+                        found = _select(waiter, functions, contains)
             except TimeoutError:
                 pass  # what is missing is a difference
         finally:
@@ -125,19 +125,19 @@ class _Recorder(Listener):
 
 
 def _select(
-    waiter: _Waiter, functions: Sequence[str], has_it: "partial[bool | None]"
+    waiter: _Waiter, functions: Sequence[str], contains: "partial[bool | None]"
 ) -> dict[str, tuple[Invocation, Result]]:
     """Return the first invocation of each function that got what was sent, or what followed."""
     found: dict[str, tuple[Invocation, Result]] = {}
     for function, invocation, result in waiter.ended:
-        matches = has_it(invocation)
-        is_further_on = matches is None and function in functions
-        if is_further_on or (matches and (function in functions or not functions)):
+        matches = contains(invocation)
+        follows = matches is None and function in functions
+        if follows or (matches and (function in functions or not functions)):
             found.setdefault(function, (invocation, result))
     return found
 
 
-def _has_it(kind: str, resource: str, sent: Any, invocation: Invocation) -> bool | None:
+def _contains(kind: str, resource: str, sent: Any, invocation: Invocation) -> bool | None:
     """Return whether an invocation has what was sent; None if another resource invoked it."""
     source = invocation.source
     if source.get(kind) != resource:
