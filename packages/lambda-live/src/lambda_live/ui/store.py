@@ -260,17 +260,16 @@ def _delete_unused(folder: Path) -> None:
 
 def _record(row: Row) -> tuple[int, str, str, bytes, bytes, bytes]:
     """Return the columns of a row."""
+    fields = {each.name: getattr(row, each.name) for each in dataclasses.fields(row)}
     if isinstance(row, ReplayRow):  # whose invocations have rows of their own
-        fields = {each.name: getattr(row, each.name) for each in dataclasses.fields(row)}
         fields["comparisons"] = [
             [each.before.id, each.after and each.after.id, each.is_pinned, each.skip_reason]
             for each in row.comparisons
         ]
-    else:
-        fields = dataclasses.asdict(row)
     event, response, log = (fields.pop(part, EMPTY) for part in PARTS)
     fields["sizes"] = [event.size, response.size, log.size]
-    return row.id, row.kind, json.dumps(fields), event.content, response.content, log.content
+    text = json.dumps(fields, default=dataclasses.asdict)
+    return row.id, row.kind, text, event.content, response.content, log.content
 
 
 def _restore_all(records: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
