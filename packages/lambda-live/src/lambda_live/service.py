@@ -25,6 +25,7 @@ from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.admin_app import AdminApp
 from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import await_first
+from lambda_live.http.aws_errors import ErrorPage
 from lambda_live.http.check_api import CheckApi
 from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
@@ -245,8 +246,8 @@ def build_service(
     ui_state.template = template_resources
     public_host = urlsplit(settings.public_url).hostname
     policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
-    error_pages = BrowserErrorPages(ui_state.history, ui_state.editor, admin_url)
-    front = _build_function_app(functions, settings, log, error_pages, policy, aws, deliveries)
+    error_page = BrowserErrorPages(ui_state.history, ui_state.editor, admin_url).for_browser
+    front = _build_function_app(functions, settings, log, error_page, policy, aws, deliveries)
     registry = create_registry(manager.metrics)
     admin = AdminApp(functions, registry, UiApp(ui_state), terminal.stream, aws)
     actions = Actions(terminal.status, functions, reload_command, settings, url, template_resources)
@@ -306,7 +307,7 @@ def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
     functions: FunctionRegistry,
     settings: ServiceSettings,
     log: Listener,
-    error_pages: BrowserErrorPages,
+    error_page: ErrorPage,
     policy: OriginPolicy,
     aws: "EventSources | None",
     deliveries: "Deliveries | None",
@@ -322,8 +323,8 @@ def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
     )
     return FunctionApp(
         OperationRouter(functions, [route for api in apis for route in api.routes]),
-        ApiGateway(functions, log, error_pages, settings.caller),
-        FunctionUrl(functions, log, error_pages, settings.caller),
+        ApiGateway(functions, log, error_page, settings.caller),
+        FunctionUrl(functions, log, error_page, settings.caller),
         functions,
         policy,
     )

@@ -28,7 +28,7 @@ from lambda_live.http.asgi import (
     read_body,
 )
 from lambda_live.http.authorizers import Authorizers, RequestContext
-from lambda_live.http.aws_errors import ErrorPages, ServiceError, json_response
+from lambda_live.http.aws_errors import ErrorPage, ServiceError, json_response
 from lambda_live.http.headers import HTTP_API, REST_API, add_http_api_ids, add_rest_api_ids
 from lambda_live.http.operations import Operation, OperationMatch, Request, invoke
 from lambda_live.http.payloads import api_event_v1, api_event_v2, is_binary
@@ -50,12 +50,12 @@ class ApiGateway:
         self,
         functions: FunctionRegistry,
         listener: Listener,
-        error_pages: ErrorPages,
+        error_page: ErrorPage,
         caller: UnverifiedCaller,
     ) -> None:
         self._functions = functions
         self._listener = listener
-        self._error_pages = error_pages
+        self._error_page = error_page
         self._authorizers = Authorizers(functions, listener, caller)
 
     def resolve(self, scope: Scope) -> OperationMatch | None:
@@ -175,7 +175,7 @@ class ApiGateway:
             reason = f"The API returned {response.status}: {cause}"
             self._listener.service_log(reason, "ERROR")
         request_id = request.invocation.request_id
-        return self._error_pages.for_browser(response, request.scope, request_id, reason)
+        return self._error_page(response, request.scope, request_id, reason)
 
 
 def _tenant_id(match: RouteMatch, scope: Scope, context: Mapping[str, Any]) -> str | None:

@@ -1,8 +1,8 @@
 """Error responses of the service, as AWS sends them, when no function answers."""
 
 import json
-from collections.abc import Mapping
-from typing import NoReturn, Protocol
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 from lambda_live.functions.request_queue import (
     NotInvokedError,
@@ -12,14 +12,12 @@ from lambda_live.functions.request_queue import (
 )
 from lambda_live.http.asgi import Response, Scope
 
+type ErrorPage = Callable[[Response, Scope, str, str], Response]
+"""
+Returns a page in place of an error response for browsers.
 
-class ErrorPages(Protocol):
-    """The pages that replace an error response if a browser sent the request."""
-
-    def for_browser(
-        self, response: Response, scope: Scope, request_id: str, reason: str = "", /
-    ) -> Response:
-        """Return the page, or `response` for other clients. An exception needs no `reason`."""
+The arguments after the request are the request id, and the reason if it is no exception.
+"""
 
 
 class ServiceError(Exception):

@@ -19,7 +19,7 @@ from lambda_live.http.asgi import (
     header,
     read_body,
 )
-from lambda_live.http.aws_errors import ErrorPages, raise_user_error
+from lambda_live.http.aws_errors import ErrorPage, raise_user_error
 from lambda_live.http.headers import FUNCTION_URL, add_function_url_ids
 from lambda_live.http.identities import iam_authorizer
 from lambda_live.http.operations import OperationMatch, Request, invoke
@@ -40,12 +40,12 @@ class FunctionUrl:
         self,
         functions: FunctionRegistry,
         listener: Listener,
-        error_pages: ErrorPages,
+        error_page: ErrorPage,
         caller: UnverifiedCaller,
     ) -> None:
         self._functions = functions
         self._listener = listener
-        self._error_pages = error_pages
+        self._error_page = error_page
         self._caller = caller
 
     def resolve(self, scope: Scope) -> OperationMatch:
@@ -110,7 +110,7 @@ class FunctionUrl:
     def _failure(self, request: Request, reason: str = "") -> Response:
         response = _text_response(502, "Internal Server Error")
         request_id = request.invocation.request_id
-        return self._error_pages.for_browser(response, request.scope, request_id, reason)
+        return self._error_page(response, request.scope, request_id, reason)
 
 
 def _parse(result: Result) -> Response:

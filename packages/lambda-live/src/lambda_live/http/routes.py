@@ -101,12 +101,9 @@ def event_path(route: Route, scope: Scope) -> str:
 def match_routes(functions: FunctionRegistry, scope: Scope) -> list[RouteMatch]:
     """Return the routes that match the path, with any method, the most specific first."""
     matches = [match for function in functions for match in _match_function(function, scope)]
-    best = {
-        match.route.api: min(
-            each.generality for each in matches if each.route.api == match.route.api
-        )
-        for match in matches
-    }
+    best: dict[str, tuple[int, ...]] = {}
+    for match in matches:
+        best[match.route.api] = min(match.generality, best.get(match.route.api, match.generality))
     # a REST API finds the resource before it looks at the method
     matches = [
         match

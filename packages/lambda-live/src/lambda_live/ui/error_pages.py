@@ -56,7 +56,7 @@ class BrowserErrorPages:
         self._page_url = page_url
 
     def for_browser(
-        self, response: Response, scope: Scope, request_id: str, reason: str = ""
+        self, response: Response, scope: Scope, request_id: str, reason: str
     ) -> Response:
         """
         Return the page, or `response` for other clients.
