@@ -154,6 +154,36 @@ def test_misspelt_names_are_reported_in_every_section(tmp_path: Path) -> None:
     ]
 
 
+UNKNOWN_TARGETS = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: .
+      Handler: app.handler
+      Runtime: python3.12
+      DeadLetterQueue: {Type: SQS}
+      EventInvokeConfig:
+        DestinationConfig:
+          OnFailure: {Type: SNS}
+      Events:
+        Get: {Type: HttpApi, Properties: {ApiId: !Ref Gone, Path: /a, Method: get}}
+        Own: {Type: HttpApi, Properties: {Path: /b, Method: get}}
+"""
+
+
+def test_targets_and_apis_that_are_missing_are_reported(tmp_path: Path) -> None:
+    write_project(tmp_path, {"template.yaml": UNKNOWN_TARGETS, "app.py": ""})
+
+    notices = read_template(tmp_path / "template.yaml", {}).notices
+
+    assert sorted(each.partition("template.yaml:")[2].partition(";")[0] for each in notices) == [
+        "12: OnFailure has no effect: it has no Destination",
+        "14: Gone is not an API of this template, so AWS rejects the event",
+        "9: DeadLetterQueue has no effect: it has no TargetArn",
+    ]
+
+
 def tree(model: Any) -> Any:
     """Return all names that a model of AWS's translator accepts, with the names below them."""
     if get_origin(model) in {Union, UnionType}:

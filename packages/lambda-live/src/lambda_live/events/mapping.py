@@ -100,7 +100,7 @@ def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettin
         parallelization=_number(properties, "ParallelizationFactor", 1, 1, 10),
         maximum_retries=_number(properties, "MaximumRetryAttempts", -1, -1, 10_000),
         maximum_age=age,
-        bisects=_is_true(properties.get("BisectBatchOnFunctionError")),
+        bisects=_flag(properties, "BisectBatchOnFunctionError"),
         on_failure=(destinations.get("OnFailure") or {}).get("Destination"),
         tumbling_window=_number(properties, "TumblingWindowInSeconds", 0, 0, 900),
     )
@@ -110,8 +110,12 @@ def _reject(message: str) -> NoReturn:
     raise InvalidMappingError(message)
 
 
-def _is_true(value: object) -> bool:
-    return value is True or str(value).lower() == "true"
+def _flag(properties: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+    value = properties.get(name)
+    text = str(default if value is None else value).lower()
+    if text not in ("true", "false"):
+        _reject(f"{name} must be true or false, not {value!r}")
+    return text == "true"
 
 
 def _number(
@@ -174,13 +178,16 @@ class EventSourceMapping:
     last_result: str = "No records processed"
 
     def __post_init__(self) -> None:
+        if not self.kind:
+            source = self.source or "missing"
+            _reject(f"its source is {source}; write the ARN of a queue or a stream")
+        _flag(self.properties, "Enabled")
         self.settings = _parse_settings(self.source, self.properties)
 
     @property
     def enabled(self) -> bool:
         """Whether the mapping delivers, which is the default."""
-        value = self.properties.get("Enabled")
-        return value is None or _is_true(value)
+        return _flag(self.properties, "Enabled", default=True)
 
     @property
     def kind(self) -> str:

@@ -139,7 +139,10 @@ class StreamPoller:
             table = await self.context.aws.call(
                 "dynamodb", "describe_table", TableName=self.mapping.source_name
             )
-            self._arn = table["Table"]["LatestStreamArn"]
+            self._arn = table["Table"].get("LatestStreamArn", "")
+            if not self._arn:
+                message = "the table has no stream; add a StreamSpecification to it"
+                raise ValueError(message)
             found = await self.call("describe_stream", StreamArn=self._arn)
             return list(found["StreamDescription"]["Shards"])
         found = await self.call("list_shards", StreamName=self.mapping.source_name)

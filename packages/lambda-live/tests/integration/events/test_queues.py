@@ -46,12 +46,16 @@ TEMPLATE = (
     Properties:
       Events:
         Queue: {Type: SQS, Properties: {Queue: !GetAtt Sequence.Arn, BatchSize: 1}}
+        NoQueue: {Type: SQS, Properties: {BatchSize: 1}}
   Elsewhere:
     Type: AWS::Lambda::EventSourceMapping
     Properties:
       FunctionName: !GetAtt Batched.Arn
       EventSourceArn: arn:aws:sqs:us-east-1:123456789012:elsewhere
       DestinationConfig: {OnFailure: {Destination: !GetAtt Dead.Arn}}
+  Unsure:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Batched, EventSourceArn: !GetAtt Dead.Arn, Enabled: maybe}
   AsText:
     Type: AWS::Lambda::EventSourceMapping
     Properties:
@@ -484,6 +488,13 @@ def test_response_types_that_are_no_list_are_rejected(service: LambdaService) ->
     path = "/2015-03-31/event-source-mappings/"
     answer = service.request("POST", path, json.dumps(body).encode())
     assert (answer.status, problem in answer.json()["message"]) == (400, True)
+
+
+def test_mapping_without_a_source_or_with_an_invalid_flag_is_reported(
+    service: LambdaService,
+) -> None:
+    service.wait_for_line("OrderedNoQueue delivers nothing: its source is missing; write the ARN")
+    service.wait_for_line("Unsure delivers nothing: Enabled must be true or false, not 'maybe'")
 
 
 def test_destination_of_a_queue_has_no_effect_and_is_reported(service: LambdaService) -> None:

@@ -60,6 +60,13 @@ TEMPLATE = (
       StreamSpecification: {StreamViewType: NEW_AND_OLD_IMAGES}
   Others: *table
   Chosen: *table
+  Plain: {Type: AWS::Serverless::SimpleTable, Properties: {TableName: plain}}
+  WithoutStream:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !Ref Bisecting
+      EventSourceArn: arn:aws:dynamodb:us-east-1:123456789012:table/plain/stream/one
+      StartingPosition: LATEST
   Lost: {Type: AWS::SQS::Queue}
   Clicks: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
   Views: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
@@ -287,3 +294,7 @@ def test_windows_repeat_failed_records_and_give_up_exhausted_batches(
     wait_until(finals, "the end of a window")
     repeated = next(each for each in aws.events("Windows")[1:] if each["Records"])
     assert repeated["state"]["count"] > 0  # of the records before the failed one
+
+
+def test_table_without_a_stream_is_reported(service: LambdaService) -> None:
+    service.wait_for_line("stream plain: the table has no stream; add a StreamSpecification to it")

@@ -254,14 +254,23 @@ def _event_invoke_config(resource: Resource) -> EventInvokeConfig:
 
 def _invoke_config(resource: Resource, config: Properties) -> EventInvokeConfig:
     is_sam = resource.type == "AWS::Serverless::Function"
-    queue = resource.properties.section("DeadLetterQueue" if is_sam else "DeadLetterConfig")
+    queue = "DeadLetterQueue" if is_sam else "DeadLetterConfig"
     retries = config.number("MaximumRetryAttempts", 0, 2, "attempts")
     destinations = config.section("DestinationConfig")
     return EventInvokeConfig(
         maximum_retry_attempts=2 if retries is None else retries,
         maximum_event_age_seconds=config.number("MaximumEventAgeInSeconds", 60, 21_600, "seconds")
         or 21_600,
-        on_success=destinations.section("OnSuccess").text("Destination"),
-        on_failure=destinations.section("OnFailure").text("Destination"),
-        dead_letter=queue.text("TargetArn"),
+        on_success=_target(destinations, "OnSuccess", "Destination"),
+        on_failure=_target(destinations, "OnFailure", "Destination"),
+        dead_letter=_target(resource.properties, queue, "TargetArn"),
     )
+
+
+def _target(properties: Properties, name: str, key: str) -> str | None:
+    """Return the ARN in a section. Report a section without one, for which SAM creates a target."""
+    section = properties.section(name)
+    if section.raw and key not in section:
+        hint = f"write the ARN of a queue or a topic into {key}"
+        properties.note(name, f"{name} has no effect: it has no {key}; {hint}")
+    return section.text(key)

@@ -81,6 +81,12 @@ def _event_route(kind: str, event: Properties, function_routes: FunctionRoutes) 
     rest, stack = kind == "Api", event.stack
     name = event.reference("RestApiId" if rest else "ApiId") or _IMPLICIT_APIS[kind]
     declared = stack.get(name)
+    if not declared and name not in (
+        *_IMPLICIT_APIS.values(),
+        *stack.document.section("Parameters"),
+    ):
+        problem = f"{name} is not an API of this template, so AWS rejects the event"
+        event.note("RestApiId" if rest else "ApiId", f"{problem}; name one of its APIs")
     api = declared.properties if declared else stack.globals_for(kind)
     api_id = stack.context.qualified_name(name).replace("/", "-")
     path, method = event.text("Path"), event.text("Method")
