@@ -1,5 +1,6 @@
 """The wheel that `uvx lambda-live` would install."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -23,12 +24,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
 def test_wheel_has_code_and_page_and_no_hidden_files(wheel: zipfile.Path) -> None:
     names = [each.filename for each in wheel.root.infolist() if not each.is_dir()]
     shipped = {name for name in names if name.startswith("lambda_live/")}
-    package = PACKAGE / "src" / "lambda_live"
-    sources = [*package.rglob("*.py"), *(package / "ui" / "static").iterdir()]
-    sources += [package / "checks" / "result.schema.json", package / "resources" / "emulator.txt"]
+    root = PACKAGE / "src"
+    paths = {path.relative_to(root) for path in (root / "lambda_live").rglob("*") if path.is_file()}
+    visible = {str(path) for path in paths if not re.search(r"(^|/)\.|__pycache__", str(path))}
 
-    assert package / "ui" / "static" / "index.html" in sources
-    assert shipped == {str(path.relative_to(PACKAGE / "src")) for path in sources}
+    assert {"lambda_live/__main__.py", "lambda_live/ui/static/index.html"} <= shipped
+    assert shipped == visible
 
 
 def test_wheel_command_is_the_command_line(wheel: zipfile.Path, tmp_path: Path) -> None:
