@@ -93,7 +93,8 @@ class HttpRequest:
             response = connection.getresponse()
             return HttpResponse(response.status, response.getheaders(), response.read())
         except http.client.HTTPException as error:
-            raise OSError(repr(error)) from error
+            message = f"no valid HTTP response from {url}: {error!r}"
+            raise OSError(message) from error
         finally:
             connection.close()
 

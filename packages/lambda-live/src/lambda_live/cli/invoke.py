@@ -135,6 +135,9 @@ def _read_target(options: argparse.Namespace) -> Target:
     """Return the service and its functions. Raises OSError, ValueError."""
     response = HttpRequest("GET", STATE_PATH, [], b"").send(options.url, **_SOURCE)
     state = ServiceState.parse(response.text)
+    if state is None and response.status < _FIRST_ERROR:  # AWS's emulator has no such path
+        message = f"{options.url} is not a Lambda service; write the URL of the startup output"
+        raise ValueError(message)
     names = state.names if state else EMULATOR_FUNCTIONS
     tenants = dict.fromkeys(names, options.tenant) if options.tenant else {}
     return Target(options.url, _CLIENT, names, tenants)

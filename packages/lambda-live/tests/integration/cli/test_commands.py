@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import override
 
 import pytest
 
 from lambda_live.cli.main import COMMANDS
 from support.lambda_service import LambdaService, environment
 from support.project import write_project
+from support.server_thread import serve_in_thread
 from support.service_starter import StartService
 
 APP = """
@@ -292,6 +295,30 @@ def named_pipe(service: LambdaService) -> Iterator[str]:
     os.mkfifo(pipe)
     yield "events/pipe.json' is a named pipe; it is skipped"
     pipe.unlink()
+
+
+class Page(BaseHTTPRequestHandler):
+    """Another program's server, which responds to every path with its page."""
+
+    def do_GET(self) -> None:  # as http.server has it
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html></html>")
+
+    do_POST = do_GET  # noqa: N815  # as above
+
+    @override
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_invoke_fails_if_another_program_answers(service: LambdaService) -> None:
+    with serve_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Page)) as other:
+        url = f"http://127.0.0.1:{other.server_port}"
+        failed = run("invoke", "--url", url, folder=service.project)
+
+    message = f"lambda-live: {url} is not a Lambda service; write the URL of the startup output\n"
+    assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", message)
 
 
 def test_invoke_reads_a_pipe(service: LambdaService) -> None:
