@@ -116,17 +116,11 @@ class Schedule:
         if function is None:
             message = f"function {self.source.target} is not served"
             raise ValueError(message)
-        label = f"Schedule {self.source.name}"
+        label, qualifier = f"Schedule {self.source.name}", self.source.qualifier
         described = {"schedule": self.source.name, "expression": self.source.source}
+        invocation = Invocation(event.encode(), qualifier=qualifier, label=label, source=described)
         try:
-            function.enqueue_event(
-                Invocation(
-                    event.encode(),
-                    qualifier=self.source.qualifier,
-                    label=label,
-                    source=described,
-                )
-            )
+            function.enqueue_event(invocation)
         except RejectedError as error:
             await reject_event(self._context, self.source, event, error)
 

@@ -181,7 +181,7 @@ class EventSourceReader:
         if found is not None and (function := self._functions.get(found[1])) is not None:
             name, qualifier = found.groups()
             if qualifier in {None, "$LATEST", *function.aliases, *function.versions}:
-                return f"{name}:{qualifier}" if qualifier else name
+                return ":".join(filter(None, (name, qualifier)))
             hint = f"{name} has no alias or version {qualifier}"
         each.note(f"{each.logical_id} {without}; {hint}")
         return None
