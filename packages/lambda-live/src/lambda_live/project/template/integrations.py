@@ -57,12 +57,8 @@ class Integration(ABC):
         """The settings of the API's stage."""
 
     @abstractmethod
-    def route(self) -> Route | None:
-        """
-        Return the route to a function.
-
-        None means that the integration is not supported, which is reported. Raises TemplateError.
-        """
+    def route(self) -> Route:
+        """Return the route to a function. Raises TemplateError."""
 
     @property
     def uri(self) -> str:
@@ -183,7 +179,7 @@ class RestApiIntegration(Integration):
         return rest_api_stage(self.api)
 
     @override
-    def route(self) -> Route | None:
+    def route(self) -> Route:
         method = self.owner.properties
         report_mappings(self.properties)
         return Route(
@@ -254,8 +250,7 @@ class FunctionRoutes:
         """Yield the valid routes to a function."""
         for each, qualifier in self._integrations.get(function.arn, ()):
             with each.owner.reading():
-                if (route := each.route()) is not None:
-                    yield replace(route, qualifier=qualifier)
+                yield replace(each.route(), qualifier=qualifier)
 
     def add_event(self, event: Properties, api: str, method: str, path: str) -> None:
         """Record the route of a SAM event. Raises TemplateError if another event has it."""

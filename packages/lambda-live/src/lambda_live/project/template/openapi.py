@@ -125,7 +125,7 @@ class _Operation(Integration):
         return stage
 
     @override
-    def route(self) -> Route | None:
+    def route(self) -> Route:
         report_mappings(self.properties)
         check_path(self._body.section("paths"), self._key, self._path)
         payload_format = self.properties.choice("PayloadFormatVersion", "1.0", "2.0")
