@@ -221,14 +221,14 @@ def test_target_group_of_servers_is_not_reported(folder: Path) -> None:
         ("{Type: 'AWS::Cognito::UserPool'}", "AWS::Cognito::UserPool isn't created locally (Other"),
         (
             "{Type: 'AWS::Synthetics::Canary', Properties: {Schedule: {Expression: rate(1 hour)}}}",
-            "AWS::Synthetics::Canary isn't created locally (Other); nothing is run by it",
+            "AWS::Synthetics::Canary isn't created locally (Other); it runs nothing",
         ),
         (
             (
                 "{Type: 'AWS::ElasticLoadBalancingV2::TargetGroup',"
                 " Properties: {TargetType: lambda, Targets: [{Id: !GetAtt Work.Arn}]}}"
             ),
-            "AWS::ElasticLoadBalancingV2::TargetGroup isn't created locally (Other); nothing",
+            "AWS::ElasticLoadBalancingV2::TargetGroup isn't created locally (Other); it runs",
         ),
         (
             (

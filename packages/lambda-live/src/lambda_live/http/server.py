@@ -137,7 +137,7 @@ class Connection(HttpToolsProtocol):
     _in_head = False
     _head_bytes = 0
     _https_ports: ClassVar[set[int | None]] = set()
-    """Ports to which a client sent HTTPS, and that was logged."""
+    """The ports whose first HTTPS client has been logged."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -84,7 +84,7 @@ def resources_of(stack: Stack) -> Iterator[ResourceSpec]:
         if _USED_AT_RUN_TIME.fullmatch(each.type):
             missing.setdefault((each.type, "calls that need it fail"), []).append(each)
         elif _RUN_CODE.fullmatch(each.type) or each.properties.get("TargetType") == "lambda":
-            missing.setdefault((each.type, "nothing is run by it"), []).append(each)
+            missing.setdefault((each.type, "it runs nothing"), []).append(each)
     for (kind, consequence), found in missing.items():
         names = ", ".join(each.logical_id for each in found)
         found[0].note(f"{kind} isn't created locally ({names}); {consequence}")
