@@ -15,13 +15,7 @@ from urllib.parse import urlencode
 from lambda_live.checks.comparison import parse_json
 from lambda_live.checks.event_files import ResourceEvent, expected_file, text_of
 from lambda_live.checks.function_response import parse_response
-from lambda_live.checks.http_file import (
-    SUFFIX,
-    HttpRequest,
-    HttpResponse,
-    escape_controls,
-    read_request,
-)
+from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, escape, read_request
 from lambda_live.model.text_files import EncodingError, decode, encoding_of
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
@@ -126,7 +120,7 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
         _option("output", str(output)),
         _option("dump-header", str(headers_file(output.parent, int(output.name)))),
         _header("X-Lambda-Live-Source", target.source),
-        _header("X-Lambda-Live-Event", escape_controls(event.name)),
+        _header("X-Lambda-Live-Event", escape(event.name)),
         "head" if request.method == "HEAD" else _option("request", request.method),
         *(_header(name, value) for name, value in request.headers),
         _option("url", target.url + request.encoded_target),
@@ -197,8 +191,8 @@ def _header(name: str, value: str) -> str:
 
 def _option(name: str, value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    for character, escape in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\v", "\\v")):
-        escaped = escaped.replace(character, escape)
+    for character, code in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\v", "\\v")):
+        escaped = escaped.replace(character, code)
     return f'{name} = "{escaped}"'
 
 

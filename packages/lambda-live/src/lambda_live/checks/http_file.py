@@ -79,7 +79,7 @@ class HttpRequest:
             "Host": url.partition("://")[2],
             "User-Agent": "lambda_live",
             "Accept": "*/*",
-        } | {name: escape_controls(value) for name, value in own_headers.items()}
+        } | {name: escape(value) for name, value in own_headers.items()}
         added = [(name, value) for name, value in default.items() if name.lower() not in named]
         try:
             connection.putrequest(
@@ -99,7 +99,7 @@ class HttpRequest:
             connection.close()
 
 
-def escape_controls(name: str) -> str:
+def escape(name: str) -> str:
     """Return a file name as a header's value: control characters are percent-encoded."""
     return "".join(f"%{ord(c):02X}" if c < " " or c in "%\x7f" else c for c in name)
 
