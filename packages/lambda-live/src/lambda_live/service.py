@@ -1,5 +1,5 @@
 """
-The service: `build_service` creates every object, and `Service` starts and stops them.
+The service: creates every object, starts and stops them.
 
 Order of a stop: the HTTP server accepts no new connection, running invocations and accepted
 events finish, environments exit, and the log is flushed.
@@ -10,7 +10,6 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,7 +24,6 @@ from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.admin_app import AdminApp
 from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import await_first
-from lambda_live.http.aws_errors import ErrorPage
 from lambda_live.http.check_api import CheckApi
 from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
@@ -70,49 +68,208 @@ _LOG_FLUSH_TIMEOUT_SECONDS = 1.0
 _ADMIN_SHUTDOWN_TIMEOUT_SECONDS = 1.0
 
 
-@dataclass(slots=True)
 class Service:
-    """Every object that starts or stops with the service."""
+    """Every object of the service: the constructor creates them, and `run` starts them."""
 
-    config: Config
-    front_socket: socket.socket
-    admin_socket: socket.socket
-    output: Output
-    log: LogListener | Terminal
-    reaper: Reaper
-    debug_server: DebugServer | None
-    terminal: Terminal
-    actions: Actions
-    keys: KeyBindings
-    manager: FunctionManager
-    config_watcher: ConfigWatcher
-    reload_command: ReloadCommand
-    ui_state: UiState
-    front_server: Server
-    admin_server: Server
-    aws: "EventSources | None" = None
-    _kill_timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    def __init__(
+        self,
+        config: Config,
+        front_socket: socket.socket,
+        admin_socket: socket.socket,
+        debug_sockets: Mapping[str, socket.socket],
+        emulator: "Emulator | None" = None,
+    ) -> None:
+        """
+        Create every object, each after those that it needs.
+
+        `debug_sockets` has a listening socket for each function if debuggers may attach. `emulator`
+        has AWS's other services, if the template needs them.
+        """
+        settings = config.service
+        self._config = config
+        self._front_socket, self._admin_socket = front_socket, admin_socket
+        self._url, self._admin_url = socket_url(front_socket), socket_url(admin_socket)
+        self._kill_timer: asyncio.TimerHandle | None = None
+        self._reaper = Reaper()
+        self._debug_server: DebugServer | None = None
+        if settings.debug_port is not None:
+            self._debug_server = DebugServer(settings.debug_port, debug_sockets)
+        self._output, self._terminal, self._log = _build_output(config, self._is_debugging)
+        self._functions = FunctionRegistry()
+        self._ui_state = self._build_ui_state()
+        self._reload_command = self._build_reload_command()
+        self._aws, self._deliveries = self._build_event_sources(emulator)
+        self._ui_state.resources = None if self._aws is None else ResourcesView(self._aws)
+        self._manager = FunctionManager(
+            self._functions,
+            settings,
+            self._url,
+            self._create_listeners,
+            ReloadHooks(self._is_reload_blocked, self._on_saved),
+            self._log.service_log,
+            self._debug_server,
+            self._aws,
+        )
+        self._config_watcher = ConfigWatcher(
+            config, self._manager, self._log.service_log, self._on_accepted
+        )
+        if self._aws is not None:
+            self._aws.on_values = self._config_watcher.read_again
+        self._actions = self._build_actions()
+        self._keys = KeyBindings(
+            self._terminal.status,
+            self._actions,
+            dashboard_url=self._admin_url,
+            toggle_replay=self._ui_state.replay.toggle,
+            on_quit=partial(signal.raise_signal, signal.SIGINT),
+        )
+        self._front_server, self._admin_server = self._build_servers()
+
+    def _is_debugging(self) -> bool:
+        return self._debug_server is not None and self._debug_server.is_attached
+
+    def _is_reload_blocked(self, name: str) -> bool:
+        return self._config_watcher.blocks_reload(name)  # it and the manager need each other
+
+    def _on_saved(self, name: str, saved_at: float) -> None:
+        self._config_watcher.on_saved(name, saved_at)
+
+    def _on_accepted(self, changed: Config) -> None:
+        if self._aws is not None:
+            self._aws.update(changed.resources, changed.event_sources)
+
+    def _template_resources(self) -> TemplateResources:
+        config = self._config_watcher.config
+        return config.resources, config.event_sources
+
+    def _create_listeners(self, configuration: FunctionConfiguration) -> list[Listener]:
+        show_name = len(self._config.functions) > 1
+        listeners: list[Listener] = [
+            _create_log(configuration, self._config.service, self._output),
+            self._terminal.create_listener(configuration, show_name=show_name),
+            self._ui_state.create_listener(configuration),
+            self._reload_command,
+        ]
+        if self._deliveries is not None:
+            listeners.append(self._deliveries.create_listener(configuration.name))
+        return listeners
+
+    def _build_ui_state(self) -> UiState:
+        settings, project = self._config.service, self._config.functions[0].project
+        path = database_path(project) if settings.history else None
+        ui_state = UiState(
+            self._functions,
+            settings.public_url or self._url,
+            self._url,
+            EditorLinks(project, settings.editor_root, settings.editor),
+            self._terminal.status.show_replay,
+            HistoryStore(path, self._log.service_log),
+        )
+        ui_state.replay.set_enabled(enabled=settings.replay)
+        ui_state.template = self._template_resources
+        return ui_state
+
+    def _build_reload_command(self) -> ReloadCommand:
+        """Return the command that runs after each reload; a terminal shows its output formatted."""
+        settings, status = self._config.service, self._terminal.status
+        if not settings.is_interactive:
+            return ReloadCommand(settings.reload_command, self._url)
+
+        def on_finished(result: CommandResult) -> None:
+            status.show_checks_finished(result)
+            self._ui_state.add_checks(result)
+
+        def on_progress(progress: CheckProgress | None) -> None:
+            self._ui_state.set_check_progress(progress)
+            if progress is not None and progress.total:
+                status.show_check_progress(progress)
+
+        return ReloadCommand(
+            settings.reload_command, self._url, on_finished, self._is_debugging, on_progress
+        )
+
+    def _build_event_sources(
+        self, emulator: "Emulator | None"
+    ) -> "tuple[EventSources | None, Deliveries | None]":
+        if emulator is None:
+            return None, None
+        from lambda_live.events.deliveries import Deliveries  # noqa: PLC0415  # few projects need them
+        from lambda_live.events.event_sources import EventSources  # noqa: PLC0415
+
+        aws = EventSources(
+            emulator, self._config, self._functions.get, self._log.service_log, self._admin_url
+        )
+        return aws, Deliveries(aws) if aws.url else None
+
+    def _build_actions(self) -> Actions:
+        actions = Actions(
+            self._terminal.status,
+            self._functions,
+            self._reload_command,
+            self._config.service,
+            self._url,
+            self._template_resources,
+        )
+        if self._aws is not None and self._aws.url:
+            actions.reset_resources = self._aws.request_reset
+        self._ui_state.start_checks = actions.check if actions.can_check else None
+        self._ui_state.start_accept = actions.accept if actions.can_accept else None
+        return actions
+
+    def _build_servers(self) -> tuple[Server, Server]:
+        """Return the servers of the functions' port and of the admin port."""
+        settings = self._config.service
+        public_host = urlsplit(settings.public_url).hostname
+        policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
+        front = await_first(self._config_watcher.wait_current, self._build_function_app(policy))
+        page, registry = UiApp(self._ui_state), create_registry(self._manager.metrics)
+        admin = AdminApp(self._functions, registry, page, self._terminal.stream, self._aws)
+        return (
+            create_server(front, settings.shutdown_timeout),
+            create_server(OriginMiddleware(admin, policy), _ADMIN_SHUTDOWN_TIMEOUT_SECONDS),
+        )
+
+    def _build_function_app(self, policy: OriginPolicy) -> FunctionApp:
+        """Return the application of the functions' port, with AWS's Lambda API."""
+        functions, log, settings = self._functions, self._log, self._config.service
+        ui_state = self._ui_state
+        pages = BrowserErrorPages(ui_state.history, ui_state.editor, self._admin_url)
+        apis = (
+            CheckApi(functions, settings.pods, self._deliveries),
+            InvokeApi(),
+            ConfigurationApi(functions),
+            ConcurrencyApi(functions),
+            EventInvokeApi(),
+            EventSourceMappingApi(functions, self._aws),
+        )
+        return FunctionApp(
+            OperationRouter(functions, [route for api in apis for route in api.routes]),
+            ApiGateway(functions, log, pages.for_browser, settings.caller),
+            FunctionUrl(functions, log, pages.for_browser, settings.caller),
+            functions,
+            policy,
+        )
 
     async def run(self) -> None:
         """Serve until a signal stops the service; return when its last process has exited."""
-        logging.basicConfig(handlers=[LoggingBridge(self.log)], format="%(message)s")
-        self.reaper.start()
+        logging.basicConfig(handlers=[LoggingBridge(self._log)], format="%(message)s")
+        self._reaper.start()
         self._handle_signals()
-        self.config_watcher.start()
-        if self.debug_server is not None:
-            await self.debug_server.start(self.log.service_log)
+        self._config_watcher.start()
+        if self._debug_server is not None:
+            await self._debug_server.start(self._log.service_log)
         self._log_startup()
-        self.ui_state.open()
-        if self.config.service.is_interactive:
-            self.keys.start()
-        if self.aws is not None:
-            await self.aws.create(self.config.resources)
-        self.manager.start()
-        if self.aws is not None:
-            await self.aws.start(self.config.event_sources)
-        front = asyncio.create_task(self.front_server.serve(sockets=[self.front_socket]))
-        admin = asyncio.create_task(self.admin_server.serve(sockets=[self.admin_socket]))
-        clock = asyncio.create_task(self.ui_state.run_clock())
+        self._ui_state.open()
+        if self._config.service.is_interactive:
+            self._keys.start()
+        if self._aws is not None:
+            await self._aws.create(self._config.resources)
+        self._manager.start()
+        if self._aws is not None:
+            await self._aws.start(self._config.event_sources)
+        front = asyncio.create_task(self._front_server.serve(sockets=[self._front_socket]))
+        admin = asyncio.create_task(self._admin_server.serve(sockets=[self._admin_socket]))
+        clock = asyncio.create_task(self._ui_state.run_clock())
         await front
         await self._shut_down(clock, admin)
 
@@ -127,227 +284,61 @@ class Service:
     async def _shut_down(self, clock: asyncio.Task[None], admin: asyncio.Task[None]) -> None:
         if self._kill_timer is not None:
             self._kill_timer.cancel()
-        if self.aws is not None:
-            await self.aws.drain(self.config.service.shutdown_timeout)
-        await self.manager.drain()
-        if self.aws is not None:
-            await self.aws.close()
-        await self.reload_command.stop()
-        await self.actions.stop()
-        if self.debug_server is not None:
-            self.debug_server.stop()
+        if self._aws is not None:
+            await self._aws.drain(self._config.service.shutdown_timeout)
+        await self._manager.drain()
+        if self._aws is not None:
+            await self._aws.close()
+        await self._reload_command.stop()
+        await self._actions.stop()
+        if self._debug_server is not None:
+            self._debug_server.stop()
         clock.cancel()
-        await self.ui_state.close()
-        self.terminal.close()
-        self.admin_server.stop()
+        await self._ui_state.close()
+        self._terminal.close()
+        self._admin_server.stop()
         await admin
-        self.reaper.close()
-        self.keys.stop()
-        self.output.close(_LOG_FLUSH_TIMEOUT_SECONDS)
+        self._reaper.close()
+        self._keys.stop()
+        self._output.close(_LOG_FLUSH_TIMEOUT_SECONDS)
 
     def stop(self) -> None:
         """Stop, and let running invocations finish. A second call kills them."""
-        if self.front_server.should_exit:
-            self.front_server.force_exit = True
-            self.manager.kill()
+        if self._front_server.should_exit:
+            self._front_server.force_exit = True
+            self._manager.kill()
             return
-        self.log.service_log("Stopping (press again to force quit)")
-        self.front_server.stop()
-        seconds = self.config.service.shutdown_timeout
+        self._log.service_log("Stopping (press again to force quit)")
+        self._front_server.stop()
+        seconds = self._config.service.shutdown_timeout
         self._kill_timer = asyncio.get_running_loop().call_later(seconds, self._kill_running)
-        self.config_watcher.stop()
-        if self.aws is not None:
-            self.aws.stop()
-        self.manager.stop()
+        self._config_watcher.stop()
+        if self._aws is not None:
+            self._aws.stop()
+        self._manager.stop()
 
     def _kill_running(self) -> None:
         """Kill what runs if a caller still waits: it gets AWS's error, not a closed connection."""
-        if self.front_server.server_state.tasks:
-            self.manager.kill()
+        if self._front_server.server_state.tasks:
+            self._manager.kill()
 
     def _log_startup(self) -> None:
         """Log what is served and where."""
-        functions, url = self.config.functions, socket_url(self.front_socket)
-        admin_url = socket_url(self.admin_socket)
-        if self.config.service.is_interactive:
-            self.terminal.print_startup(functions, url, admin_url)
+        functions, url, admin_url = self._config.functions, self._url, self._admin_url
+        if self._config.service.is_interactive:
+            self._terminal.print_startup(functions, url, admin_url)
         else:
-            _log_urls(self.log, functions, url, admin_url)
-        if self.debug_server is not None:
-            self.log.service_log(self.debug_server.addresses)
-        if self.aws is not None and (summary := self.aws.describe(self.config.resources)):
-            self.log.service_log(summary)
-        for notice in self.config.startup_notices:
-            self.log.service_log(notice, "WARN")
-
-
-def build_service(
-    config: Config,
-    front_socket: socket.socket,
-    admin_socket: socket.socket,
-    debug_sockets: Mapping[str, socket.socket],
-    emulator: "Emulator | None" = None,
-) -> Service:
-    """
-    Create every object of the service, each after those that it needs.
-
-    `debug_sockets` has a listening socket for each function if debuggers may attach. `emulator` has
-    AWS's other services, if the template needs them.
-    """
-    settings = config.service
-    url, admin_url = socket_url(front_socket), socket_url(admin_socket)
-    debug_server = None
-    if settings.debug_port is not None:
-        debug_server = DebugServer(settings.debug_port, debug_sockets)
-    output, terminal, log = _build_output(config, debug_server)
-    functions = FunctionRegistry()
-    ui_state = _build_ui_state(config, functions, url, terminal, log)
-    reload_command = _build_reload_command(settings, url, terminal, ui_state, debug_server)
-
-    def create_listeners(configuration: FunctionConfiguration) -> list[Listener]:
-        return [
-            _create_log(configuration, settings, output),
-            terminal.create_listener(configuration, show_name=len(config.functions) > 1),
-            ui_state.create_listener(configuration),
-            reload_command,
-            *([deliveries.create_listener(configuration.name)] if deliveries else []),
-        ]
-
-    def is_reload_blocked(name: str) -> bool:
-        return config_watcher.blocks_reload(name)  # it and the manager need each other
-
-    def on_saved(name: str, saved_at: float) -> None:
-        config_watcher.on_saved(name, saved_at)
-
-    aws, deliveries = _build_event_sources(emulator, config, functions, log, admin_url)
-    ui_state.resources = None if aws is None else ResourcesView(aws)
-    manager = FunctionManager(
-        functions,
-        settings,
-        url,
-        create_listeners,
-        ReloadHooks(is_reload_blocked, on_saved),
-        log.service_log,
-        debug_server,
-        aws,
-    )
-
-    def on_accepted(changed: Config) -> None:
-        if aws is not None:
-            aws.update(changed.resources, changed.event_sources)
-
-    config_watcher = ConfigWatcher(config, manager, log.service_log, on_accepted)
-    if aws is not None:
-        aws.on_values = config_watcher.read_again
-
-    def template_resources() -> TemplateResources:
-        return config_watcher.config.resources, config_watcher.config.event_sources
-
-    ui_state.template = template_resources
-    public_host = urlsplit(settings.public_url).hostname
-    policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
-    error_page = BrowserErrorPages(ui_state.history, ui_state.editor, admin_url).for_browser
-    front = _build_function_app(functions, settings, log, error_page, policy, aws, deliveries)
-    registry = create_registry(manager.metrics)
-    admin = AdminApp(functions, registry, UiApp(ui_state), terminal.stream, aws)
-    actions = Actions(terminal.status, functions, reload_command, settings, url, template_resources)
-    if aws is not None and aws.url:
-        actions.reset_resources = aws.request_reset
-    ui_state.start_checks = actions.check if actions.can_check else None
-    ui_state.start_accept = actions.accept if actions.can_accept else None
-    return Service(
-        config=config,
-        front_socket=front_socket,
-        admin_socket=admin_socket,
-        output=output,
-        log=log,
-        reaper=Reaper(),
-        debug_server=debug_server,
-        terminal=terminal,
-        actions=actions,
-        keys=KeyBindings(
-            terminal.status,
-            actions,
-            dashboard_url=admin_url,
-            toggle_replay=ui_state.replay.toggle,
-            on_quit=partial(signal.raise_signal, signal.SIGINT),
-        ),
-        manager=manager,
-        aws=aws,
-        config_watcher=config_watcher,
-        reload_command=reload_command,
-        ui_state=ui_state,
-        front_server=create_server(
-            await_first(config_watcher.wait_current, front), settings.shutdown_timeout
-        ),
-        admin_server=create_server(
-            OriginMiddleware(admin, policy), _ADMIN_SHUTDOWN_TIMEOUT_SECONDS
-        ),
-    )
-
-
-def _build_ui_state(
-    config: Config, functions: FunctionRegistry, url: str, terminal: Terminal, log: Listener
-) -> UiState:
-    settings, project = config.service, config.functions[0].project
-    path = database_path(project) if settings.history else None
-    ui_state = UiState(
-        functions,
-        settings.public_url or url,
-        url,
-        EditorLinks(project, settings.editor_root, settings.editor),
-        terminal.status.show_replay,
-        HistoryStore(path, log.service_log),
-    )
-    ui_state.replay.set_enabled(enabled=settings.replay)
-    return ui_state
-
-
-def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
-    functions: FunctionRegistry,
-    settings: ServiceSettings,
-    log: Listener,
-    error_page: ErrorPage,
-    policy: OriginPolicy,
-    aws: "EventSources | None",
-    deliveries: "Deliveries | None",
-) -> FunctionApp:
-    """Return the application of the function's port, with the operations of AWS's Lambda API."""
-    apis = (
-        CheckApi(functions, settings.pods, deliveries),
-        InvokeApi(),
-        ConfigurationApi(functions),
-        ConcurrencyApi(functions),
-        EventInvokeApi(),
-        EventSourceMappingApi(functions, aws),
-    )
-    return FunctionApp(
-        OperationRouter(functions, [route for api in apis for route in api.routes]),
-        ApiGateway(functions, log, error_page, settings.caller),
-        FunctionUrl(functions, log, error_page, settings.caller),
-        functions,
-        policy,
-    )
-
-
-def _build_event_sources(
-    emulator: "Emulator | None",
-    config: Config,
-    functions: FunctionRegistry,
-    log: Listener,
-    admin_url: str,
-) -> "tuple[EventSources | None, Deliveries | None]":
-    if emulator is None:
-        return None, None
-    from lambda_live.events.deliveries import Deliveries  # noqa: PLC0415  # few projects need them
-    from lambda_live.events.event_sources import EventSources  # noqa: PLC0415
-
-    aws = EventSources(emulator, config, functions.get, log.service_log, admin_url)
-    return aws, Deliveries(aws) if aws.url else None
+            _log_urls(self._log, functions, url, admin_url)
+        if self._debug_server is not None:
+            self._log.service_log(self._debug_server.addresses)
+        if self._aws is not None and (summary := self._aws.describe(self._config.resources)):
+            self._log.service_log(summary)
+        for notice in self._config.startup_notices:
+            self._log.service_log(notice, "WARN")
 
 
 def _build_output(
-    config: Config, debug_server: DebugServer | None
+    config: Config, is_debugging: Callable[[], bool]
 ) -> tuple[Output, Terminal, LogListener | Terminal]:
     """Return the standard output, the terminal, and the log of the service's own messages."""
     settings = config.service
@@ -361,14 +352,10 @@ def _build_output(
         output.write if settings.is_interactive else None,
         _STDOUT,
         runs_checks=settings.reload_command is not None,
-        is_debugging=_debugging_test(debug_server),
+        is_debugging=is_debugging,
     )
     log = terminal if settings.is_interactive else _create_log(first, settings, output)
     return output, terminal, log
-
-
-def _debugging_test(debug_server: DebugServer | None) -> Callable[[], bool]:
-    return lambda: debug_server is not None and debug_server.is_attached
 
 
 def _create_log(
@@ -381,30 +368,6 @@ def _create_log(
 
 def _discard(record: bytes) -> None:
     """Do not write the record."""
-
-
-def _build_reload_command(
-    settings: ServiceSettings,
-    url: str,
-    terminal: Terminal,
-    ui_state: UiState,
-    debug_server: DebugServer | None,
-) -> ReloadCommand:
-    """Return the command that runs after each reload; a terminal shows its output formatted."""
-
-    def on_finished(result: CommandResult) -> None:
-        terminal.status.show_checks_finished(result)
-        ui_state.add_checks(result)
-
-    def on_progress(progress: CheckProgress | None) -> None:
-        ui_state.set_check_progress(progress)
-        if progress is not None and progress.total:
-            terminal.status.show_check_progress(progress)
-
-    if not settings.is_interactive:
-        return ReloadCommand(settings.reload_command, url)
-    test = _debugging_test(debug_server)
-    return ReloadCommand(settings.reload_command, url, on_finished, test, on_progress)
 
 
 def _log_urls(

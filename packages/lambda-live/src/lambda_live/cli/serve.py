@@ -20,7 +20,7 @@ from lambda_live.model.resources import SEED_FOLDER
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
 from lambda_live.project.function_dependencies import find_dependencies
-from lambda_live.service import build_service
+from lambda_live.service import Service
 
 if TYPE_CHECKING:
     from lambda_live.resources.emulator import Emulator
@@ -137,7 +137,7 @@ def _with_stored_values(config: Config, emulator: "Emulator") -> Config:
 async def _serve(
     config: Config, sockets: tuple[socket.socket, socket.socket], emulator: "Emulator | None"
 ) -> None:
-    await build_service(config, *sockets, _listen_for_debuggers(config), emulator).run()
+    await Service(config, *sockets, _listen_for_debuggers(config), emulator).run()
 
 
 def _reserve_standard_descriptors() -> None:
