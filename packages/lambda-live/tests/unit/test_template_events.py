@@ -105,7 +105,6 @@ def test_function_url_and_log_settings_are_read(tmp_path: Path) -> None:
             expose_headers=("x-b",),
             allow_credentials=True,
         ),
-        is_declared=True,
     )
     assert (function.logging.format, function.logging.application_level) == ("JSON", "DEBUG")
     assert (function.reserved_concurrency, function.architecture) == (2, "arm64")
@@ -158,7 +157,7 @@ def test_websocket_route_is_an_unsupported_event(tmp_path: Path) -> None:
 def test_cloudformation_resources_are_found_by_reference(tmp_path: Path) -> None:
     function = only(tmp_path, CLOUDFORMATION)
 
-    assert function.url == FunctionUrlConfig("AWS_IAM", "RESPONSE_STREAM", None, is_declared=True)
+    assert function.url == FunctionUrlConfig("AWS_IAM", "RESPONSE_STREAM")
     assert function.routes == (
         Route("Api", "/items", "POST", "2.0", None, None),
         Route("Api", "$default", "ANY", "2.0", None, None),

@@ -70,7 +70,7 @@ def test_integration_leads_to_the_resolved_function_only(
     one, two = template.functions
     assert [(each.api, each.path) for each in one.routes] == [("Rest", "/")]
     assert [(each.api, each.path) for each in two.routes] == [("Http", "/v2")]
-    assert (one.url, two.url is not None) == (None, True)
+    assert (one.url.is_at_root, two.url.is_at_root) == (False, True)
     assert template.notices == ()
 
 

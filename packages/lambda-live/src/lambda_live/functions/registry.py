@@ -61,10 +61,8 @@ class FunctionRegistry:
 
     @property
     def has_root_url(self) -> bool:
-        """Whether the service's own URL is a function's: one function, and no API without it."""
-        configuration = self.default.desired_configuration
-        is_reachable = configuration.url.is_declared or not configuration.routes
-        return len(self._functions) == 1 and is_reachable
+        """Whether the service's own URL is that of a function: of the only one, without an API."""
+        return len(self._functions) == 1 and self.default.desired_configuration.url.is_at_root
 
     def host_headers(self, name: str, url: str) -> dict[str, str]:
         """Return the headers that lead a request for the service's `url` to this function."""

@@ -31,13 +31,15 @@ class FunctionUrlConfig:
     """
     A function URL, of an alias if there is a `qualifier`.
 
-    `auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM.
+    `auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM. `is_at_root` says
+    whether the only function of a service also has the service's own URL. It has not if an API
+    does.
     """
 
     auth_type: str = "NONE"
     invoke_mode: str = "BUFFERED"
     cors: Cors | None = None
-    is_declared: bool = False
+    is_at_root: bool = True
     qualifier: str | None = None
 
 
@@ -270,7 +272,7 @@ class FunctionSpec(FunctionSettings):
     layers: tuple[Layer, ...] = ()
     cdk_bundle: Path | None = None
     """CDK's bundled copy of the code, which contains its packages."""
-    url: FunctionUrlConfig | None = None
+    url: FunctionUrlConfig = FunctionUrlConfig()
     unsupported_events: tuple[UnsupportedEvent, ...] = ()
     logging: LoggingConfig = LoggingConfig()
     template: Path | None = None

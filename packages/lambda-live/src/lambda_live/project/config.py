@@ -14,7 +14,6 @@ from lambda_live.model.service import ServiceSettings, UnverifiedCaller
 from lambda_live.model.template import (
     FunctionSettings,
     FunctionSpec,
-    FunctionUrlConfig,
     SkippedResource,
     Template,
     Trigger,
@@ -208,7 +207,7 @@ def _configuration(
         package_dirs=(*(layer.modules for layer in function.layers), *bundle),
         layer_sources=function.layer_sources,
         has_reserved_concurrency=reserved is not None,
-        url=function.url or FunctionUrlConfig(),
+        url=function.url,
         triggers=tuple(_triggers(function, template)),
         runtime=function.runtime if has_runtime else SERVICE_INTERPRETER.runtime,
         architecture=function.architecture if template.path else _host_architecture(),

@@ -111,9 +111,9 @@ def _differences(function: FunctionSpec, served: Container[str]) -> Iterator[str
                 f"{route.api} requires an API key of FUNCTIONS, and any key passes;"
                 " add AWS::ApiGateway::ApiKey with a Value to accept this key only"
             )
-    if function.url and function.url.auth_type == "AWS_IAM":
+    if function.url.auth_type == "AWS_IAM":
         yield f"authorizer AWS_IAM (function URL) of FUNCTIONS is not {_CONSEQUENCES['AWS_IAM']}"
-    if function.url and function.url.invoke_mode == "RESPONSE_STREAM":
+    if function.url.invoke_mode == "RESPONSE_STREAM":
         yield (
             "InvokeMode RESPONSE_STREAM of FUNCTIONS sends the whole result as one body,"
             " because Python's runtime does not stream; use BUFFERED for statusCode and headers"

@@ -431,3 +431,38 @@ def test_invalid_http_returns_400(service: LambdaService) -> None:
     connection.close()
     service.wait_for_line("lambda-live: Invalid HTTP request received.")
     assert reply(service, 1).body == b"1"
+
+
+def test_path_of_api_without_functions_does_not_invoke_the_only_function(
+    start_service: StartService,
+) -> None:
+    template = """
+    Resources:
+      Work:
+        Type: AWS::Serverless::Function
+        Properties: {Handler: app.handler, Runtime: python3.12, CodeUri: code}
+      Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: orders}}
+      Post:
+        Type: AWS::ApiGateway::Method
+        Properties:
+          RestApiId: !Ref Api
+          ResourceId: !GetAtt Api.RootResourceId
+          HttpMethod: POST
+          AuthorizationType: NONE
+          Integration:
+            Type: AWS
+            IntegrationHttpMethod: POST
+            Uri: !Sub arn:aws:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/orders
+    """
+    files = {"template.yaml": template, "code/app.py": RETURNS_BODY_AS_RESULT}
+    service = start_service(files, handler=None)
+
+    response = reply(service, {"statusCode": 200})
+
+    assert response.status == 404
+    assert "call one of: http://work.localhost:" in response.json()["message"]
+    assert (
+        sum("template.yaml:17: the method Post is not served" in line for line in service.lines)
+        == 1
+    )
+    assert service.request("GET", "/event", headers={"Host": "work.localhost"}).status == 200

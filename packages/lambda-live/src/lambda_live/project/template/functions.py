@@ -66,6 +66,7 @@ def function_of(
     max_memory, max_timeout = _MANAGED_LIMITS if "CapacityProviderConfig" in properties else _LIMITS
     is_generated = template.name.endswith(_CDK_TEMPLATE)
     is_bundled = resource.metadata.flag("aws:asset:is-bundled")
+    its_routes = tuple(routes.routes_of(resource, function_routes))
     return FunctionSpec(
         name=_name(resource),
         logical_id=resource.stack.context.qualified_name(resource.logical_id),
@@ -90,8 +91,8 @@ def function_of(
         ),
         layers=tuple(layers.layers_of(properties, build_dir)),
         public_layer_requirements=layers.public_layer_requirements(properties),
-        url=routes.function_url(resource),
-        routes=tuple(routes.routes_of(resource, function_routes)),
+        url=routes.function_url(resource, its_routes),
+        routes=its_routes,
         unsupported_events=tuple(routes.unsupported_events(resource)),
         logging=_logging(properties.section("LoggingConfig")),
         event_invoke_config=_event_invoke_config(resource),

@@ -32,8 +32,8 @@ _IMPLICIT_APIS = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
 _SPELLINGS = {kind.lower(): kind for kind in _IMPLICIT_APIS}
 
 
-def function_url(function: Resource) -> FunctionUrlConfig | None:
-    """Return the function URL, from the function or from an AWS::Lambda::Url."""
+def function_url(function: Resource, routes: Sequence[Route]) -> FunctionUrlConfig:
+    """Return the function URL, from the function, from an AWS::Lambda::Url, or the default."""
     if "FunctionUrlConfig" in function.properties:
         alias = function.properties.text("AutoPublishAlias")
         return _url(function.properties.section("FunctionUrlConfig"), alias)
@@ -42,7 +42,8 @@ def function_url(function: Resource) -> FunctionUrlConfig | None:
         with url.reading():
             _, qualifier = split_qualifier(url.properties.quiet_text("TargetFunctionArn"))
             return _url(url.properties, url.properties.text("Qualifier") or qualifier)
-    return None
+    has_api = bool(routes) or any(application.by_type(*openapi.BODIES))
+    return FunctionUrlConfig(is_at_root=not has_api)
 
 
 def _url(url: Properties, qualifier: str | None) -> FunctionUrlConfig:
@@ -50,7 +51,6 @@ def _url(url: Properties, qualifier: str | None) -> FunctionUrlConfig:
         auth_type=url.choice("AuthType", "NONE", "AWS_IAM"),
         invoke_mode=url.choice("InvokeMode", "BUFFERED", "RESPONSE_STREAM"),
         cors=cors_section(url.section("Cors")) if "Cors" in url else None,
-        is_declared=True,
         qualifier=qualifier,
     )
 
