@@ -99,7 +99,24 @@ def event_path(route: Route, scope: Scope) -> str:
 
 
 def match_routes(functions: FunctionRegistry, scope: Scope) -> list[RouteMatch]:
-    """Return the routes that match the path, with any method, the most specific first."""
+    """
+    Return the routes that match the path, with any method, the most specific first.
+
+    A path may start with its API's stage, as in AWS's URLs. The stage is then removed from the
+    request, because the event's path does not have it.
+    """
+    if matches := _match_path(functions, scope):
+        return matches
+    stage, _, path = scope["raw_path"].removeprefix(b"/").partition(b"/")
+    without_stage = scope | {"raw_path": b"/" + path, "path": unquote(b"/" + path)}
+    name = unquote(stage)
+    matches = [each for each in _match_path(functions, without_stage) if each.route.stage == name]
+    if matches:
+        scope.update(without_stage)
+    return matches
+
+
+def _match_path(functions: FunctionRegistry, scope: Scope) -> list[RouteMatch]:
     matches = [match for function in functions for match in _match_function(function, scope)]
     best: dict[str, tuple[int, ...]] = {}
     for match in matches:

@@ -96,6 +96,27 @@ def apis(start_module_service: StartService) -> LambdaService:
     return start_module_service({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "without"),
+    [("GET", "/Prod/items/a%2Fb", "/items/a%2Fb"), ("POST", "/live/live?q=1", "/live?q=1")],
+)
+def test_path_with_its_stage_is_the_same_request_as_without(
+    apis: LambdaService, method: str, path: str, without: str
+) -> None:
+    events = [apis.request(method, each).json() for each in (path, without)]
+
+    for event in events:
+        identifiers = [
+            name for name in event["requestContext"] if "equest" in name or name == "time"
+        ]
+        for name in (*identifiers, "timeEpoch"):
+            event["requestContext"].pop(name, None)
+        del event["headers"]
+        event.pop("multiValueHeaders", None)
+    assert events[0] == events[1]
+    assert apis.request(method, f"/other{without}").status == 403
+
+
 def respond_with(
     service: LambdaService, response: Any, path: str = "/items/1", **headers: str
 ) -> HttpResponse:
