@@ -219,6 +219,7 @@ def test_target_group_of_servers_is_not_reported(folder: Path) -> None:
     ("resource", "notice"),
     [
         ("{Type: 'AWS::Cognito::UserPool'}", "AWS::Cognito::UserPool isn't created locally (Other"),
+        ("{Type: 'AWS::AppSync::DataSource'}", "AWS::AppSync::DataSource isn't created locally"),
         (
             "{Type: 'AWS::Synthetics::Canary', Properties: {Schedule: {Expression: rate(1 hour)}}}",
             "AWS::Synthetics::Canary isn't created locally (Other); it runs nothing",

@@ -35,7 +35,8 @@ _USED_AT_RUN_TIME = re.compile(
 
 _RUN_CODE = re.compile(
     r"AWS::(?:Synthetics::Canary|SecretsManager::RotationSchedule|Logs::SubscriptionFilter"
-    r"|SSM::MaintenanceWindowTask|Bedrock::Agent)"
+    r"|SSM::MaintenanceWindowTask|Bedrock::Agent|AppSync::DataSource|Config::ConfigRule"
+    r"|VpcLattice::TargetGroup|S3ObjectLambda::AccessPoint|Lex::Bot)"
 )
 """These invoke functions, or run code of their own."""
 
