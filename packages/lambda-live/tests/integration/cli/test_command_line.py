@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -256,25 +256,26 @@ def test_invalid_handler_is_one_line_with_status_2(root: Path) -> None:
     assert re.fullmatch(r"lambda-live: no module for the handler .*\n", ended.stderr)
 
 
-def test_low_hard_limit_of_open_files_is_reported(root: Path) -> None:
+@contextmanager
+def service_with_limit(root: Path, limit: str) -> Iterator[Program]:
+    """Start a service in a shell that has run `ulimit` with a limit of open files."""
     serve = [HANDLER, "--port=0", "--admin-port=0", "--no-history", "--watch=function"]
-    limited = ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh", sys.executable, "-m", "lambda_live"]
-    start = partial(execute, [*limited, *serve])
-
-    with closing(Program(start, root, environment())) as service:
+    limited = f'ulimit {limit}; exec "$@"'
+    command = ["sh", "-c", limited, "sh", sys.executable, "-m", "lambda_live", *serve]
+    with closing(Program(partial(execute, command), root, environment())) as service:
         service.wait_for_line("answers at")
+        yield service
+
+
+def test_low_hard_limit_of_open_files_is_reported(root: Path) -> None:
+    with service_with_limit(root, "-n 200") as service:
         warning = "only 200 open files are allowed: connections may be reset; see ulimit -n"
         service.expected_stderr = f"lambda-live: {warning}\n"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit")
 def test_low_limit_of_open_files_is_raised(root: Path) -> None:
-    serve = [HANDLER, "--port=0", "--admin-port=0", "--no-history", "--watch=function"]
-    limited = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh", sys.executable, "-m", "lambda_live"]
-    start = partial(execute, [*limited, *serve])
-
-    with closing(Program(start, root, environment())) as service:
-        service.wait_for_line("answers at")
+    with service_with_limit(root, "-S -n 256") as service:
         assert psutil.Process(service.pid).rlimit(psutil.RLIMIT_NOFILE)[0] == 1024
 
 
